@@ -1,0 +1,54 @@
+# `make demo` and `make check` do their own set-up: the first run makes .venv, later runs start at once.
+# PYTHON=python3.12 chooses the interpreter; no activated environment is needed or used.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+GENERATED := docs/cli.md README.md
+
+.PHONY: demo check docs azureml-server
+
+demo: $(VENV)/.redline-run
+	@$(BIN)/redline demo
+
+check: $(VENV)/.redline-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/cog -I . --check $(GENERATED)
+	$(BIN)/pytest
+
+docs: $(VENV)/.redline-dev
+	$(BIN)/cog -I . -r $(GENERATED)
+
+# Microsoft's inference server pins an OpenTelemetry that excludes the current exporter, so it has an environment of its own.
+azureml-server: .venv-azureml/.made
+
+.venv-azureml/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "error: redline needs Python 3.11 or later; '$(PYTHON)' is older" >&2; \
+	  echo "hint: make azureml-server PYTHON=python3.12" >&2; exit 2; }
+	@echo "Setting up Microsoft's inference server in .venv-azureml (once, about a minute)" >&2
+	@$(PYTHON) -m venv .venv-azureml
+	@.venv-azureml/bin/python -m pip --disable-pip-version-check --quiet install azureml-inference-server-http
+	@touch $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "error: redline needs Python 3.11 or later; '$(PYTHON)' is older or missing" >&2; \
+	  echo "hint: make demo PYTHON=python3.12" >&2; exit 2; }
+	@$(PYTHON) -m venv $(VENV) || { \
+	  echo "error: '$(PYTHON) -m venv' failed" >&2; \
+	  echo "hint: on Debian and Ubuntu, apt-get install python3-venv" >&2; rm -rf $(VENV); exit 2; }
+
+$(VENV)/.redline-run: pyproject.toml | $(BIN)/python
+	@echo "Installing redline into $(VENV) (once, about a minute)" >&2
+	@$(PIP) install --editable .
+	@touch $@
+
+$(VENV)/.redline-dev: pyproject.toml | $(BIN)/python
+	@echo "Installing redline and its development tools into $(VENV) (once, about a minute)" >&2
+	@$(PIP) install --editable '.[dev]'
+	@touch $@ $(VENV)/.redline-run

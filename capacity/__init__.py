@@ -1,0 +1,1 @@
+"""How much the endpoint can take: goals, search, statistics, verdict."""

@@ -1,0 +1,241 @@
+"""From the trials to the verdict: limits with their intervals, levels, and a sentence that says what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from capacity.evidence import (
+    PAUSE,
+    WARM_UP,
+    State,
+    at_level,
+    evidence_trials,
+    failing_goals,
+    is_decisive,
+    leaning,
+    outcome,
+    pooled_by_level,
+    states,
+)
+from capacity.goals import NOT_LOAD_LABELS, REJECTED_LABELS, Goal
+from capacity.stats import clopper_pearson_upper
+from capacity.summary import Evidence, Seen, levels_of
+from capacity.threshold import interval, log_factor, most_likely_level
+from capacity.verdict import Client, Cost, Kind, Level, Limit, Trial, Verdict
+
+if TYPE_CHECKING:
+    from capacity.search import Asked
+
+KNEE_SHARE = 0.95
+"""Throughput has stopped growing where it reaches this share of its peak."""
+
+
+def conclude(asked: Asked, history: Sequence[Seen], kind: Kind, *, interrupted: bool = False) -> Verdict:
+    """The verdict over everything seen. `kind` is taken as given; limits say what the evidence carries."""
+    trials = [trial for trial in history if trial.purpose != PAUSE]
+    levels = levels_of(evidence_trials(history))
+    limits = _limits(asked, history, kind)
+    binding = _binding(asked, history, limits)
+    return Verdict(
+        kind=kind,
+        reason=_reason(asked, history, kind, binding),
+        limits=limits,
+        binding_goal=binding.goal if binding else None,
+        first_rejected_users=first_level_with(trials, REJECTED_LABELS),
+        knee_users=knee(levels),
+        peak_rps=max((level.completed_rps for level in levels), default=0.0),
+        levels=levels,
+        rejected_count=sum(trial.rejected_count for trial in trials),
+        client=_client(history, kind),
+        cost=Cost(
+            seconds=history[-1].started_s + history[-1].seconds if history else 0.0,
+            attempt_count=sum(sum(trial.labels_all.values()) for trial in trials),
+        ),
+        trials=tuple(_row(trial, asked.goals) for trial in history),
+        warm_up_s=_warm_up_s(history),
+        little_residual_ratio=_little_residual(levels),
+        first_seen=_first_seen(trials),
+        interrupted=interrupted,
+    )
+
+
+def _limits(asked: Asked, history: Sequence[Seen], kind: Kind) -> tuple[Limit, ...]:
+    pooled = pooled_by_level(history, asked.goals)
+    known = states(history, asked.goals)
+    high = min((level for level, state in known.items() if state is State.FAIL), default=None)
+    low = max(
+        (level for level, state in known.items() if state is State.PASS and (high is None or level < high)), default=0
+    )
+    blamed = failing_goals(at_level(evidence_trials(history), high), asked.goals) if high else asked.goals
+    return tuple(
+        _limit(
+            goal,
+            {level: items[i] for level, items in pooled.items()},
+            low if goal in blamed else None,
+            low,
+            kind,
+        )
+        for i, goal in enumerate(asked.goals)
+    )
+
+
+def _limit(goal: Goal, levels: dict[int, Evidence], found: int | None, at_least: int, kind: Kind) -> Limit:
+    """`found` is the search's own answer for the goals that bind; the others take the most likely tried level."""
+    if not levels:
+        return Limit(goal.text, None, 0, None, False, None, 0, 0)
+    level = found if found is not None else max(most_likely_level(levels, goal.allowed_ratio), at_least)
+    low: int
+    high: int | None
+    if kind is Kind.MISSED_AT_ZERO_LOAD and found == 0:
+        low, high = 0, 0
+    else:
+        failing = min((n for n in levels if n > level and log_factor(levels[n], goal.allowed_ratio) < 0), default=None)
+        low, high = interval(levels, goal.allowed_ratio, failing)
+    here = levels.get(level, Evidence(0, 0))
+    bound = clopper_pearson_upper(here.bad / here.dispersion, here.total / here.dispersion) if here.total else None
+    return Limit(
+        goal=goal.text,
+        level=level,
+        low=min(low, level),
+        high=None if high is None else max(high, level),
+        confirmed=bound is not None and bound <= goal.allowed_ratio,
+        bound_ratio=bound,
+        bad_count=here.bad,
+        attempt_count=here.total,
+    )
+
+
+def _binding(asked: Asked, history: Sequence[Seen], limits: tuple[Limit, ...]) -> Limit | None:
+    """The smallest limit; of equal ones the one whose evidence just above speaks loudest against it."""
+    known = [limit for limit in limits if limit.level is not None]
+    if not known:
+        return None
+    smallest = min(limit.level or 0 for limit in known)
+    tied = [limit for limit in known if limit.level == smallest]
+    pooled = pooled_by_level(history, asked.goals)
+    above = min((level for level in pooled if level > smallest), default=None)
+    if above is None or len(tied) == 1:
+        return tied[0]
+    goals = {goal.text: i for i, goal in enumerate(asked.goals)}
+    return min(
+        tied,
+        key=lambda limit: log_factor(pooled[above][goals[limit.goal]], asked.goals[goals[limit.goal]].allowed_ratio),
+    )
+
+
+def first_level_with(trials: Sequence[Seen], labels: frozenset[str]) -> int | None:
+    """The lowest level at which an attempt sent after its transient was answered so; None: at none."""
+    return min((trial.level for trial in trials if labels & trial.labels.keys()), default=None)
+
+
+def knee(levels: Sequence[Level]) -> int | None:
+    """The smallest number of users that completes 95 % of the peak rate; None without at least two levels."""
+    if len(levels) < 2:
+        return None
+    peak = max(level.completed_rps for level in levels)
+    return next((level.users for level in levels if peak and level.completed_rps >= KNEE_SHARE * peak), None)
+
+
+def _first_seen(trials: Sequence[Seen]) -> dict[str, int]:
+    labels = sorted({label for trial in trials for label in trial.labels_all})
+    return {label: min(trial.level for trial in trials if label in trial.labels_all) for label in labels}
+
+
+def _little_residual(levels: Sequence[Level]) -> float | None:
+    """The worst |N − X·R|/N over levels without rejections: their users wait outside the endpoint after one."""
+    residuals = [
+        abs(level.users - level.in_flight_mean) / level.users
+        for level in levels
+        if level.in_flight_mean is not None and not REJECTED_LABELS & level.status_count.keys()
+    ]
+    return max(residuals, default=None)
+
+
+def _warm_up_s(history: Sequence[Seen]) -> float | None:
+    parts = [trial for trial in history if trial.purpose == WARM_UP]
+    return parts[-1].started_s + parts[-1].seconds if parts else None
+
+
+def _client(history: Sequence[Seen], kind: Kind) -> Client:
+    fair = evidence_trials(history)
+    told = [trial.client for trial in fair if trial.client is not None]
+    reasons: dict[str, None] = {}
+    if kind is Kind.CLIENT_LIMITED:
+        reasons = {reason: None for trial in history[-3:] for reason in trial.invalid}
+    lags = [health.lag_p99_s for health in told if health.lag_p99_s is not None]
+    return Client(
+        valid=kind is not Kind.CLIENT_LIMITED and bool(fair),
+        reasons=tuple(reasons) if fair or reasons else ("no trial was completed",),
+        lag_p99_ms=1000 * max(lags) if lags else None,
+        timely_ratio=min((h.timely_ratio for h in told if h.timely_ratio is not None), default=None),
+        cpu_ratio=max((h.cpu_ratio for h in told if h.cpu_ratio is not None), default=None),
+        run_queue_ratio=max((h.run_queue_ratio for h in told if h.run_queue_ratio is not None), default=None),
+    )
+
+
+def _row(trial: Seen, goals: Sequence[Goal]) -> Trial:
+    return Trial(
+        number=trial.number,
+        users=trial.level,
+        purpose=trial.purpose,
+        started_s=round(trial.started_s, 3),
+        seconds=round(trial.seconds, 3),
+        attempt_count=sum(trial.labels_all.values()),
+        rejected_count=trial.rejected_count,
+        outcome=outcome_word(trial, goals),
+        why=why(trial, goals),
+    )
+
+
+def outcome_word(trial: Seen, goals: Sequence[Goal]) -> str:
+    """What a person reads about how a trial ended."""
+    if trial.purpose in (WARM_UP, PAUSE):
+        return trial.purpose
+    if trial.invalid:
+        return "invalid"
+    if trial.ended_by in ("pass", "fail"):
+        return trial.ended_by
+    if not any(item.total for item in trial.evidence):
+        return "undecided"
+    return str(outcome(trial, goals)) if is_decisive(trial, goals) else "undecided"
+
+
+def why(trial: Seen, goals: Sequence[Goal]) -> str:
+    """The goal that decided the trial, with its counts."""
+    if trial.invalid:
+        return "; ".join(trial.invalid)
+    if not trial.evidence or not any(item.total for item in trial.evidence):
+        return "no answers to judge"
+    goal, item = max(zip(goals, trial.evidence, strict=True), key=lambda pair: leaning(pair[1], pair[0]))
+    return f"{goal.text}: {item.bad} of {item.total} bad"
+
+
+def _reason(asked: Asked, history: Sequence[Seen], kind: Kind, binding: Limit | None) -> str:
+    level = binding.level if binding else None
+    goal = binding.goal if binding else "the goals"
+    if kind is Kind.FOUND:
+        return f"{goal} holds up to {level} users and is missed above"
+    if kind is Kind.AT_LEAST:
+        return f"every goal held at {level} users, and nothing failed up to {max(t.level for t in history)}"
+    if kind is Kind.MISSED_AT_ZERO_LOAD:
+        return f"{goal} is missed at one user: not a matter of load"
+    if kind is Kind.CLIENT_LIMITED:
+        return f"the load generator was the wall at {history[-1].level} users: {'; '.join(history[-1].invalid)}"
+    if kind is Kind.NOT_A_LOAD_PROBLEM:
+        return _not_load_reason(history[-1])
+    if kind is Kind.NOT_STEADY:
+        return "the same load passed and failed by turns: the endpoint changed while it was measured"
+    if history and history[-1].ended_by == "stopped":
+        return "the run was stopped before the limit was found"
+    rejected = sum(trial.rejected_count for trial in history)
+    if rejected >= asked.harm_budget:
+        return f"the harm budget of {asked.harm_budget} rejected requests is spent before the limit was found"
+    return f"the time budget of {asked.budget_s:.0f} s is spent before the limit was found"
+
+
+def _not_load_reason(trial: Seen) -> str:
+    told = {label: count for label, count in trial.labels_all.items() if label in NOT_LOAD_LABELS}
+    label = max(told, key=lambda key: told[key])
+    total = sum(trial.labels_all.values())
+    return f"{told[label]} of {total} answers at {trial.level} users were {label}, which no load explains"

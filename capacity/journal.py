@@ -1,0 +1,103 @@
+"""levels.jsonl: a line when a trial opens and one when it has ended, and the search they tell of. Pure.
+
+A run that was killed is read back from these lines and the attempts: the trial that was running counts as stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from capacity.conclusion import conclude
+from capacity.evidence import PAUSE
+from capacity.goals import Goal, parse_goal
+from capacity.plan import Plan
+from capacity.search import Asked, Trial
+from capacity.summary import Rows, Seen, seen
+from capacity.validity import Health
+from capacity.verdict import Kind, Verdict
+from scoring.units import S
+
+OPENED, ENDED = "opened", "ended"
+
+
+def opened_line(trial: Trial, started_s: float, opened_ns: int) -> dict[str, Any]:
+    """What must be known of a trial while it runs; `opened_ns` is monotonic, like the times in attempts.bin."""
+    return {
+        "kind": OPENED,
+        "number": trial.number,
+        "users": trial.level,
+        "purpose": trial.purpose,
+        "started_s": started_s,
+        "opened_ns": opened_ns,
+        "transient_s": trial.transient_s,
+        "batch_s": trial.rule.batch_s,
+    }
+
+
+def ended_line(trial: Seen) -> dict[str, Any]:
+    """What became of a trial; pauses have this line alone."""
+    return {
+        "kind": ENDED,
+        "number": trial.number,
+        "users": trial.level,
+        "purpose": trial.purpose,
+        "started_s": trial.started_s,
+        "seconds": trial.seconds,
+        "ended_by": trial.ended_by,
+        "invalid": list(trial.invalid),
+        "client": asdict(trial.client) if trial.client else None,
+        "attempt_count": sum(trial.labels_all.values()),
+        "rejected_count": trial.rejected_count,
+        "status_count": trial.labels_all,
+    }
+
+
+def asked_of(plan: Plan) -> Asked:
+    """What a plan asks the search for."""
+    return Asked(tuple(map(parse_goal, plan.goals)), plan.max_users, plan.budget_s, plan.harm_budget)
+
+
+def history_from(lines: Sequence[dict[str, Any]], rows: Rows, goals: Sequence[Goal]) -> list[Seen]:
+    """The trials that the lines and the attempts tell of, the one cut short included."""
+    opened = {line["number"]: line for line in lines if line.get("kind") == OPENED}
+    ended = {line["number"]: line for line in lines if line.get("kind") == ENDED}
+    return [
+        _trial(opened[number], ended.get(number), rows, goals) if number in opened else _pause(ended[number])
+        for number in sorted(opened.keys() | ended.keys())
+    ]
+
+
+def unfinished_verdict(plan: Plan, lines: Sequence[dict[str, Any]], rows: Rows) -> Verdict:
+    """What a run that never wrote its verdict had found out when it ended."""
+    asked = asked_of(plan)
+    return conclude(asked, history_from(lines, rows, asked.goals), Kind.BUDGET_SPENT, interrupted=True)
+
+
+def _pause(line: dict[str, Any]) -> Seen:
+    return Seen(line["number"], 0, PAUSE, line["started_s"], line["seconds"], 0.0, 0, 0, {}, {}, 0, ())
+
+
+def _trial(opened: dict[str, Any], ended: dict[str, Any] | None, rows: Rows, goals: Sequence[Goal]) -> Seen:
+    own = rows[rows["trial"] == opened["number"]].copy()
+    for name in ("due_ns", "sent_ns", "done_ns"):
+        own[name] -= opened["opened_ns"]
+    last_s = float(np.max(own["done_ns"])) / S if len(own) else 0.0
+    client = ended["client"] if ended else None
+    return seen(
+        own,
+        goals,
+        number=opened["number"],
+        level=opened["users"],
+        purpose=opened["purpose"],
+        started_s=opened["started_s"],
+        seconds=ended["seconds"] if ended else last_s,
+        transient_s=opened["transient_s"],
+        batch_s=opened["batch_s"],
+        ended_by=ended["ended_by"] if ended else "stopped",
+        invalid=tuple(ended["invalid"]) if ended else (),
+        client=Health(**client) if client else None,
+    )

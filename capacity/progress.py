@@ -1,0 +1,118 @@
+"""What a person sees while a run is under way: a live line on a terminal, else one line per finished trial."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, TextIO
+
+from scoring.text import harmless
+from scoring.units import show_count, show_ms, show_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The latest of everything the run has told. None: not told yet."""
+
+    users: int | None = None
+    purpose: str = ""
+    rps: float | None = None
+    p95_ms: float | None = None
+    labels: tuple[tuple[str, int], ...] = ()
+    rejected_count: int = 0
+    harm_budget: int | None = None
+    spent_s: float | None = None
+    budget_s: float | None = None
+
+
+def after(seen: Seen, message: dict[str, Any]) -> Seen:
+    """What has been seen once `message` has come in. A trial starts with no rate and no answers of its own."""
+    kind = message.get("kind")
+    if kind == "trial":
+        fresh = replace(seen, rps=None, p95_ms=None, labels=())
+        return replace(fresh, users=message.get("users"), purpose=harmless(str(message.get("purpose", ""))))
+    if kind != "tick":
+        return seen
+    labels = {**(message.get("labels") or {})}
+    told = {
+        name: message[name]
+        for name in ("users", "rps", "p95_ms", "rejected_count", "harm_budget", "spent_s", "budget_s")
+        if message.get(name) is not None
+    }
+    return replace(seen, **told, labels=tuple((harmless(str(label)), int(count)) for label, count in labels.items()))
+
+
+def line_of(seen: Seen, message: dict[str, Any]) -> str | None:
+    """The lasting line of a message: finished trials and notes have one, all else has none."""
+    if message.get("kind") == "note":
+        return f"note: {harmless(str(message.get('text', '')))}"
+    if message.get("kind") != "trial_end":
+        return None
+    why = harmless(str(message.get("why") or ""))
+    outcome = harmless(str(message.get("outcome") or "done"))
+    return f"{_measured(seen)}  {outcome}{f': {why}' if why else ''}"
+
+
+def live_text(seen: Seen) -> str:
+    """Two lines: the level with what comes back at it, and what is used up of the budgets."""
+    return f"{_measured(seen)}  {seen.purpose}\n{_budgets(seen)}"
+
+
+def _measured(seen: Seen) -> str:
+    users = "– users" if seen.users is None else f"{seen.users} user{'' if seen.users == 1 else 's'}"
+    rate = "–" if seen.rps is None else f"{seen.rps:,.1f}"
+    codes = "  ".join(f"{label}: {show_count(count)}" for label, count in sorted(seen.labels))
+    return f"{users:>9}  {rate:>8} requests/s  p95 {show_ms(seen.p95_ms):>8}  {codes}".rstrip()
+
+
+def _budgets(seen: Seen) -> str:
+    parts = []
+    if seen.harm_budget is not None:
+        parts.append(f"rejected {show_count(seen.rejected_count)} of {show_count(seen.harm_budget)} allowed")
+    if seen.spent_s is not None and seen.budget_s is not None:
+        left_s = max(0.0, seen.budget_s - seen.spent_s)
+        parts.append(f"{show_seconds(seen.spent_s)} of {show_seconds(seen.budget_s)} used, {show_seconds(left_s)} left")
+    return " · ".join(parts)
+
+
+@contextmanager
+def shown_on(stream: TextIO, *, quiet: bool) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """A listener for `drive.run`. Quiet: says nothing at all."""
+    if quiet:
+        yield lambda _message: None
+    elif stream.isatty():
+        with _live(stream) as show:
+            yield show
+    else:
+        seen = Seen()
+
+        def show_line(message: dict[str, Any]) -> None:
+            nonlocal seen
+            seen = after(seen, message)
+            line = line_of(seen, message)
+            if line is not None:
+                print(line, file=stream, flush=True)
+
+        yield show_line
+
+
+@contextmanager
+def _live(stream: TextIO) -> Iterator[Callable[[dict[str, Any]], None]]:
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+    console = Console(file=stream)
+    seen = Seen()
+    with Live(Text("connecting"), console=console, refresh_per_second=5, transient=True) as live:
+
+        def show(message: dict[str, Any]) -> None:
+            nonlocal seen
+            seen = after(seen, message)
+            line = line_of(seen, message)
+            if line is not None:
+                console.print(Text(line))
+            live.update(Text(live_text(seen)))
+
+        yield show

@@ -1,0 +1,194 @@
+"""From the attempts of one trial to what it says: counts, evidence per goal, rate and latencies.
+
+A trial's attempts come as a numpy array of scoring.attempt.RECORD_FIELDS whose times count from the trial's start.
+Attempts sent during the transient are flagged; they are harm, but no evidence.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from capacity.goals import NOT_LOAD_LABELS, REJECTED_LABELS, TIMEOUT_LABELS, Goal, GoalKind
+from capacity.stats import nearest_rank, overdispersion
+from capacity.validity import Health
+from capacity.verdict import Level
+from scoring.attempt import FAILURE_NUMBER, FAILURES, FLAG_TRANSIENT, RECORD_FIELDS, Failure, label_of
+from scoring.units import MS, S
+
+RECORD_DTYPE = np.dtype(list(RECORD_FIELDS))
+Rows = NDArray[np.void]
+_NO_LATENCY = np.empty(0, dtype=np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Bad answers over all answers that say something about load, and how clustered the bad ones are."""
+
+    bad: int
+    total: int
+    dispersion: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """What one trial showed. Counts, latencies and evidence leave the transient out, `rejected_count` does not."""
+
+    number: int
+    level: int
+    purpose: str
+    started_s: float  # since the start of the search
+    seconds: float  # the whole trial, until the gate closed
+    measured_s: float  # from the end of the transient until the gate closed
+    attempt_count: int
+    good_count: int
+    labels: dict[str, int]
+    labels_all: dict[str, int]  # transient included
+    rejected_count: int  # transient included
+    evidence: tuple[Evidence, ...]  # in the order of the goals
+    latency_ns: NDArray[np.int64] = field(default_factory=lambda: _NO_LATENCY)  # good answers, ascending
+    server_ns: NDArray[np.int64] = field(default_factory=lambda: _NO_LATENCY)  # where the endpoint told, ascending
+    in_flight_mean: float | None = None  # Little's law: sum of latencies over measured_s
+    ended_by: str = ""  # "pass" | "fail" | "not_load" | "allowance" | "max_s" | "stopped"
+    invalid: tuple[str, ...] = ()  # why it was no fair measurement
+    client: Health | None = None
+
+    @property
+    def median_s(self) -> float | None:
+        return float(self.latency_ns[(len(self.latency_ns) - 1) // 2]) / S if len(self.latency_ns) else None
+
+
+def seen(
+    rows: Rows,
+    goals: Sequence[Goal],
+    *,
+    number: int,
+    level: int,
+    purpose: str,
+    started_s: float,
+    seconds: float,
+    transient_s: float,
+    batch_s: float,
+    ended_by: str,
+    invalid: tuple[str, ...] = (),
+    client: Health | None = None,
+) -> Seen:
+    """The summary of one trial's rows; `seconds` is the time from its start until the gate closed."""
+    kept = rows[(rows["flags"] & FLAG_TRANSIENT) == 0]
+    kept = kept[kept["failure"] != FAILURE_NUMBER[Failure.ABORTED]]
+    judged = rows if ended_by == "allowance" else kept  # the rejections that ended it may all lie in the transient
+    labels, labels_all = label_counts(kept), label_counts(rows)
+    measured_s = max(seconds - transient_s, 0.0)
+    good = kept[kept["failure"] == 0]
+    latency_ns = kept["done_ns"] - kept["sent_ns"]
+    return Seen(
+        number=number,
+        level=level,
+        purpose=purpose,
+        started_s=started_s,
+        seconds=seconds,
+        measured_s=measured_s,
+        attempt_count=len(kept),
+        good_count=len(good),
+        labels=labels,
+        labels_all=labels_all,
+        rejected_count=sum(labels_all.get(label, 0) for label in REJECTED_LABELS),
+        evidence=tuple(_evidence(goal, judged, transient_s, batch_s) for goal in goals),
+        latency_ns=np.sort(good["done_ns"] - good["sent_ns"]),
+        server_ns=np.sort(good["server_us"][good["server_us"] > 0].astype(np.int64) * 1000),
+        in_flight_mean=float(latency_ns.sum()) / S / measured_s if measured_s > 0 and len(kept) else None,
+        ended_by=ended_by,
+        invalid=invalid,
+        client=client,
+    )
+
+
+def label_counts(rows: Rows) -> dict[str, int]:
+    """How many attempts bear each label; the counts add up to the number of rows.
+
+    >>> label_counts(np.zeros(0, dtype=RECORD_DTYPE))
+    {}
+    """
+    keys = rows["status"].astype(np.int64) * 256 + rows["failure"]
+    counted: Counter[str] = Counter()
+    for key, count in zip(*np.unique(keys, return_counts=True), strict=True):
+        counted[label_of(int(key) >> 8 or None, FAILURES[int(key) & 255])] += int(count)
+    return dict(sorted(counted.items()))
+
+
+def is_bad(goal: Goal, rows: Rows) -> NDArray[np.bool_]:
+    """Row by row: is the answer bad under the goal?"""
+    if goal.kind is GoalKind.REJECTED:
+        return _has_label(rows, REJECTED_LABELS)
+    if goal.kind is GoalKind.TIMEOUTS:
+        return _has_label(rows, TIMEOUT_LABELS)
+    failed: NDArray[np.bool_] = rows["failure"] != 0
+    if goal.slow_ns is None:
+        return failed
+    slow: NDArray[np.bool_] = rows["done_ns"] - rows["sent_ns"] > goal.slow_ns
+    return failed | slow
+
+
+def levels_of(trials: Sequence[Seen]) -> tuple[Level, ...]:
+    """One row per number of users, ascending; trials that were no fair measurement are counted, not merged."""
+    numbers = sorted({trial.level for trial in trials})
+    rows = (_level(number, [trial for trial in trials if trial.level == number]) for number in numbers)
+    return tuple(row for row in rows if row is not None)
+
+
+def _level(users: int, trials: list[Seen]) -> Level | None:
+    kept = [trial for trial in trials if not trial.invalid and trial.attempt_count]
+    if not kept:
+        return None
+    labels: Counter[str] = Counter()
+    for trial in kept:
+        labels.update(trial.labels)
+    latency = np.sort(np.concatenate([trial.latency_ns for trial in kept]))
+    server = np.sort(np.concatenate([trial.server_ns for trial in kept]))
+    seconds = sum(trial.measured_s for trial in kept)
+    busy = sum((trial.in_flight_mean or 0.0) * trial.measured_s for trial in kept)
+    return Level(
+        users=users,
+        attempt_count=sum(trial.attempt_count for trial in kept),
+        good_count=sum(trial.good_count for trial in kept),
+        seconds=seconds,
+        completed_rps=sum(trial.good_count for trial in kept) / seconds if seconds else 0.0,
+        status_count=dict(sorted(labels.items())),
+        p50_ms=_ms(latency, 0.5),
+        p90_ms=_ms(latency, 0.9),
+        p95_ms=_ms(latency, 0.95),
+        p99_ms=_ms(latency, 0.99),
+        p999_ms=_ms(latency, 0.999),
+        max_ms=_ms(latency, 1.0),
+        server_p50_ms=_ms(server, 0.5),
+        in_flight_mean=busy / seconds if seconds else None,
+        trial_count=len(kept),
+        discarded_count=len(trials) - len(kept),
+    )
+
+
+def _ms(ascending_ns: NDArray[np.int64], q: float) -> float | None:
+    return nearest_rank(ascending_ns, q) / MS if len(ascending_ns) else None
+
+
+def _evidence(goal: Goal, kept: Rows, transient_s: float, batch_s: float) -> Evidence:
+    told = kept[~_has_label(kept, NOT_LOAD_LABELS)]
+    bad = is_bad(goal, told)
+    if not bad.any():
+        return Evidence(0, len(told))
+    batch = np.maximum((told["done_ns"] / S - transient_s) / batch_s, 0).astype(np.int64)
+    totals = np.bincount(batch)
+    bads = np.bincount(batch, weights=bad).astype(np.int64)
+    return Evidence(int(bad.sum()), len(told), overdispersion(bads.tolist(), totals.tolist()))
+
+
+def _has_label(rows: Rows, labels: frozenset[str]) -> NDArray[np.bool_]:
+    """Rows counted under one of the labels: a complete answer with that status, or that failure class."""
+    statuses = [int(label) for label in labels if label.isdigit()]
+    failures = [FAILURE_NUMBER[Failure(label)] for label in labels if not label.isdigit()]
+    by_status = rows["failure"] <= FAILURE_NUMBER[Failure.UNEXPECTED_STATUS]
+    return (by_status & np.isin(rows["status"], statuses)) | np.isin(rows["failure"], failures)

@@ -1,0 +1,162 @@
+"""What a run found out, as values: the one source of every rendering."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from enum import StrEnum
+from typing import Any
+
+
+class Kind(StrEnum):
+    FOUND = "FOUND"
+    AT_LEAST = "AT_LEAST"
+    MISSED_AT_ZERO_LOAD = "MISSED_AT_ZERO_LOAD"
+    CLIENT_LIMITED = "CLIENT_LIMITED"
+    NOT_A_LOAD_PROBLEM = "NOT_A_LOAD_PROBLEM"
+    NOT_STEADY = "NOT_STEADY"
+    BUDGET_SPENT = "BUDGET_SPENT"
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """The largest level whose long-run fraction of bad answers is within the goal; 95 % interval [low, high]."""
+
+    goal: str
+    level: int | None  # users; None: no evidence either way
+    low: int
+    high: int | None  # None: nothing failed above `low`
+    confirmed: bool
+    bound_ratio: float | None  # one-sided 95 % upper bound of the bad fraction at `level`
+    bad_count: int  # at `level`, all trials merged, transients dropped
+    attempt_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """All kept trials at one number of users, transients dropped. Rate and percentiles over good answers."""
+
+    users: int
+    attempt_count: int
+    good_count: int
+    seconds: float  # measured time, transients dropped
+    completed_rps: float
+    status_count: dict[str, int]
+    p50_ms: float | None
+    p90_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+    p999_ms: float | None
+    max_ms: float | None
+    server_p50_ms: float | None  # x-ms-run-fn-exec-ms, where the endpoint tells it
+    in_flight_mean: float | None  # by Little's law, X·R over all answers
+    trial_count: int
+    discarded_count: int  # trials at this level that were no fair measurement
+    first_at: str | None = None  # RFC 3339, UTC, when the clock anchor is known
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Was it a fair measurement? `reasons` names each sign that the client, not the endpoint, was the wall."""
+
+    valid: bool
+    reasons: tuple[str, ...]
+    lag_p99_ms: float | None = None  # worst over kept trials
+    timely_ratio: float | None = None
+    cpu_ratio: float | None = None
+    run_queue_ratio: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    seconds: float
+    attempt_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recommended:
+    """Settings to paste. Every number says what it rests on in `why`."""
+
+    safe_users: int | None
+    safe_rps: float | None
+    settings: dict[str, str] = field(default_factory=dict)  # setting → value, Azure's names
+    paste: dict[str, str] = field(default_factory=dict)  # "v2 deployment YAML" → text to paste
+    why: tuple[str, ...] = ()
+    sizing: tuple[Sizing, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sizing:
+    """Replicas for one target rate, by the queueing model and by Microsoft's formula beside it."""
+
+    target_rps: float
+    service_s: float
+    concurrency: int  # requests one replica serves at once
+    replicas: int
+    rejected_ratio: float
+    formula_replicas: int
+    formula_rejected_ratio: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One trial, for the certificate and the CSV."""
+
+    number: int
+    users: int
+    purpose: str
+    started_s: float
+    seconds: float
+    attempt_count: int
+    rejected_count: int
+    outcome: str  # "pass" | "fail" | "undecided" | "invalid" | "warm-up"
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer of one search."""
+
+    kind: Kind
+    reason: str  # one sentence for people
+    limits: tuple[Limit, ...]
+    binding_goal: str | None
+    first_rejected_users: int | None
+    knee_users: int | None
+    peak_rps: float
+    levels: tuple[Level, ...]
+    rejected_count: int  # every 429/503 the run caused
+    client: Client
+    cost: Cost
+    trials: tuple[Trial, ...] = ()
+    warm_up_s: float | None = None
+    little_residual_ratio: float | None = None  # worst |N − X·R|/N over kept levels
+    first_seen: dict[str, int] = field(default_factory=dict)  # label → lowest level at which it appeared
+    interrupted: bool = False
+
+    @property
+    def binding(self) -> Limit | None:
+        """The limit of the binding goal."""
+        return next((limit for limit in self.limits if limit.goal == self.binding_goal), None)
+
+
+def verdict_from(document: dict[str, Any]) -> Verdict:
+    """The verdict that `asdict` turned into JSON. Unknown keys are dropped, so that newer files stay readable."""
+    values = _known(Verdict, document)
+    values["kind"] = Kind(document["kind"])
+    values["limits"] = tuple(Limit(**_known(Limit, row)) for row in document["limits"])
+    values["levels"] = tuple(Level(**_known(Level, row)) for row in document["levels"])
+    values["trials"] = tuple(Trial(**_known(Trial, row)) for row in document.get("trials", ()))
+    client = _known(Client, document["client"])
+    values["client"] = Client(**{**client, "reasons": tuple(client["reasons"])})
+    values["cost"] = Cost(**_known(Cost, document["cost"]))
+    return Verdict(**values)
+
+
+def verdict_as_json(verdict: Verdict) -> dict[str, Any]:
+    """Plain dicts, lists, strings and numbers; `verdict_from` reads it back."""
+    return asdict(verdict)
+
+
+def _known(cls: type, document: dict[str, Any]) -> dict[str, Any]:
+    names = {f.name for f in fields(cls)}
+    return {name: value for name, value in document.items() if name in names}

@@ -1,0 +1,330 @@
+"""The command line: parse, call, render, exit code. stdout is data, stderr is talk."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from scoring.errors import Exit, RedlineError
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from capacity.plan import Plan
+    from scoring.endpoint import Endpoint
+
+app = typer.Typer(
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+report_app = typer.Typer(rich_markup_mode=None, help="Write a report again from what a run recorded.")
+app.add_typer(report_app, name="report")
+
+Name = Annotated[str | None, typer.Argument(metavar="ENDPOINT", help="Endpoint of redline.toml; or use --url.")]
+Config = Annotated[str, typer.Option(metavar="FILE", help="Where endpoints are described.")]
+Url = Annotated[str | None, typer.Option(metavar="URI", help="Scoring URI, instead of an ENDPOINT of --config.")]
+KeyEnv = Annotated[str | None, typer.Option(metavar="VARIABLE", help="Environment variable that holds the key.")]
+KeyFile = Annotated[str | None, typer.Option(metavar="FILE", help="File that holds the key, alone.")]
+Payload = Annotated[
+    str | None, typer.Option(metavar="PATH", help="Request body: a file, a .jsonl with one body a line, or a folder.")
+]
+Header = Annotated[list[str] | None, typer.Option(metavar="K:V", help="Header to send too; may be repeated.")]
+Hosting = Annotated[str | None, typer.Option(metavar="KIND", help="aci, aks, managed, kubernetes or local.")]
+Instances = Annotated[int | None, typer.Option(metavar="N", min=1, help="Instances or replicas the endpoint runs on.")]
+MaxConcurrent = Annotated[
+    int | None, typer.Option(metavar="N", min=1, help="Requests one instance serves at once, as configured.")
+]
+Goals = Annotated[
+    list[str] | None, typer.Option(metavar="GOAL", help="Such as rejected<=0.1% or p95<=300ms; may be repeated.")
+]
+Deadline = Annotated[
+    str | None, typer.Option(metavar="TIME", help="An answer counts until then, from connecting to the last byte.")
+]
+AnyBody = Annotated[bool, typer.Option("--expect-any-body", help="Judge answers by their status alone, not as JSON.")]
+MaxUsers = Annotated[
+    int, typer.Option(metavar="N", min=1, max=100_000, help="Never more than so many requests in flight.")
+]
+HarmBudget = Annotated[int, typer.Option(metavar="N", min=1, help="Stop after so many rejected requests (429 or 503).")]
+Seed = Annotated[int, typer.Option(metavar="N", min=0, help="Seed of everything drawn by chance.")]
+Out = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Run folder, empty or missing.  [default: redline-runs/TIME-…]")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask before sending load to another machine.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            print(f"redline {version('redline')}")
+        except PackageNotFoundError:
+            print("redline, run from its sources without an installation")
+        raise typer.Exit
+
+
+@app.callback(epilog="Example: redline demo, which needs no Azure account")
+def redline(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Find the load at which a machine-learning scoring endpoint starts to fail, before its users do."""
+
+
+DEMO = ("--hosting", "aks", "--instances", "4", "--max-concurrent", "2", "--service-time", "20ms", "--for", "3m")
+
+
+@app.command(epilog="Example: redline demo")
+def demo(out: Out = None, json: Json = False, quiet: Quiet = False) -> int:
+    """Find the limit of a local endpoint that rejects as Azure does."""
+    from capacity.local_endpoint import local_endpoint
+    from capacity.target import Target, limit_plan
+
+    _talk(f"starting a local endpoint: redline serve {' '.join(DEMO)}")
+    with local_endpoint(DEMO) as local:
+        target = Target("local", local.config, payload=local.payload)
+        plan = limit_plan(target, goals=(), need=None, max_users=64, harm_budget=300, budget="75s", seed=1)
+        code = _measured(plan, out=out, json=json, yes=False, quiet=quiet)
+    _talk("\nYour own endpoint: redline limit --url SCORING_URI --key-env SCORING_KEY --payload sample.json")
+    return code
+
+
+@app.command(
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []},
+    add_help_option=False,
+)
+def serve(context: typer.Context) -> int:
+    """Run a local endpoint that rejects and fails as Azure does."""
+    from localazure.__main__ import main as serve_main
+
+    return serve_main(context.args, prog="redline serve")
+
+
+@app.command(
+    epilog="Example: redline limit --url https://churn.westeurope.inference.ml.azure.com/score"
+    " --key-env SCORING_KEY --payload sample.json --hosting managed --need 25rps"
+)
+def limit(
+    endpoint: Name = None,
+    config: Config = "redline.toml",
+    url: Url = None,
+    key_env: KeyEnv = None,
+    key_file: KeyFile = None,
+    payload: Payload = None,
+    header: Header = None,
+    hosting: Hosting = None,
+    instances: Instances = None,
+    max_concurrent: MaxConcurrent = None,
+    goal: Goals = None,
+    need: Annotated[str | None, typer.Option(metavar="LOAD", help="What it must carry: 25rps or 40users.")] = None,
+    max_users: MaxUsers = 512,
+    harm_budget: HarmBudget = 300,
+    budget: Annotated[str, typer.Option(metavar="TIME", help="Time the search may take.")] = "3m",
+    deadline: Deadline = None,
+    expect_any_body: AnyBody = False,
+    seed: Seed = 1,
+    out: Out = None,
+    json: Json = False,
+    yes: Yes = False,
+    quiet: Quiet = False,
+) -> int:
+    """Find how many concurrent requests an endpoint takes."""
+    from capacity.target import Target, limit_plan
+
+    said = (url, key_env, key_file, payload, tuple(header or ()), hosting, instances, max_concurrent)
+    target = Target(endpoint, config, *said, deadline=deadline, any_body=expect_any_body)
+    plan = limit_plan(target, tuple(goal or ()), need, max_users, harm_budget, budget, seed)
+    return _measured(plan, out=out, json=json, yes=yes, quiet=quiet)
+
+
+@app.command(
+    epilog="Example: redline load churn-prod --users 8 --for 30s --threshold 'p95<=300ms' --threshold 'errors<=1%'"
+)
+def load(
+    endpoint: Name = None,
+    config: Config = "redline.toml",
+    url: Url = None,
+    key_env: KeyEnv = None,
+    key_file: KeyFile = None,
+    payload: Payload = None,
+    header: Header = None,
+    hosting: Hosting = None,
+    instances: Instances = None,
+    max_concurrent: MaxConcurrent = None,
+    users: Annotated[int, typer.Option(metavar="N", min=1, max=100_000, help="Requests in flight, all the time.")] = 1,
+    duration: Annotated[str, typer.Option("--for", metavar="TIME", help="How long.")] = "30s",
+    threshold: Annotated[
+        list[str] | None, typer.Option(metavar="GOAL", help="Exit 1 when missed: p95<=300ms; may be repeated.")
+    ] = None,
+    deadline: Deadline = None,
+    expect_any_body: AnyBody = False,
+    harm_budget: HarmBudget = 300,
+    seed: Seed = 1,
+    out: Out = None,
+    json: Json = False,
+    yes: Yes = False,
+    quiet: Quiet = False,
+) -> int:
+    """Hold a fixed number of concurrent requests, and measure."""
+    from capacity.target import Target, load_plan
+
+    said = (url, key_env, key_file, payload, tuple(header or ()), hosting, instances, max_concurrent)
+    target = Target(endpoint, config, *said, deadline=deadline, any_body=expect_any_body)
+    plan = load_plan(target, users, duration, tuple(threshold or ()), harm_budget, seed)
+    return _measured(plan, out=out, json=json, yes=yes, quiet=quiet)
+
+
+@report_app.command("limit", epilog="Example: redline report limit redline-runs/20260102T030405Z-limit-churn-prod")
+def report_limit(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.")],
+    json: Json = False,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Write every rendering there too.")] = None,
+) -> int:
+    """Report a recorded run again; one that was killed is reported as far as it got."""
+    return _reported(run, json=json, out=out)
+
+
+@app.command(epilog="Example: redline size --rps 25 --service-time 120ms --max-concurrent 1 --reject 0.1%")
+def size(
+    rps: Annotated[float, typer.Option(metavar="RATE", min=0.001, help="Requests per second that must be carried.")],
+    service_time: Annotated[str, typer.Option(metavar="TIME", help="Time one request takes when alone.")],
+    max_concurrent: Annotated[int, typer.Option(metavar="N", min=1, help="Requests one replica serves at once.")] = 1,
+    reject: Annotated[str, typer.Option(metavar="RATIO", help="Share of requests that may be rejected.")] = "0.1%",
+    hosting: Hosting = None,
+    json: Json = False,
+) -> int:
+    """Say how many replicas a rate needs, by two methods."""
+    from reports.size import size_answer, size_json, size_text
+
+    answer = size_answer(rps, service_time, max_concurrent, reject, hosting)
+    _say(size_json(answer) if json else size_text(answer))
+    return Exit.FINE
+
+
+def _measured(plan: Plan, *, out: Path | None, json: bool, yes: bool, quiet: bool) -> int:
+    """The exit code of the run that `plan` asks for: made, recorded and reported."""
+    from capacity.begin import new_run_folder
+    from capacity.drive import run
+    from capacity.exits import exit_of_signal
+    from capacity.preflight import preflight
+    from capacity.progress import shown_on
+    from capacity.target import scenario_of
+    from scoring.auth import read_key
+
+    scenario = scenario_of(plan)
+    key = read_key(plan.endpoint, os.environ)
+    _consent(plan.endpoint, plan.most_users, plan.harm_budget, yes)
+    folder = new_run_folder(plan, out)
+    stopped = preflight(plan.endpoint, scenario, key, folder)
+    if stopped is not None:
+        code = _reported(folder, json=json)
+        _complain(stopped)
+        return code
+    with shown_on(sys.stderr, quiet=quiet) as show:
+        ended = run(plan, folder, environ=os.environ, key=key, on_progress=show)
+    if ended.interrupted_by is None:
+        return _reported(folder, json=json)
+    if ended.killed:
+        _talk(f"stopped at once; what was recorded: redline report limit {folder}")
+    else:
+        _reported(folder, json=json)
+    return exit_of_signal(ended.interrupted_by)
+
+
+def _consent(endpoint: Endpoint, users: int, harm_budget: int, yes: bool) -> None:
+    """Returns when load may be sent: to this machine always, elsewhere with --yes or a yes typed on a terminal."""
+    if endpoint.is_loopback or yes:
+        return
+    load = f"up to {users} requests at a time to {endpoint.host}, until {harm_budget} have been rejected"
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise RedlineError(f"this would send {load}", "add --yes when that is meant")
+    _talk(f"This sends {load} at the latest.")
+    print("Go on? [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise RedlineError("not confirmed, so no request was sent", "add --yes, or answer y")
+
+
+def _reported(folder: Path, *, json: bool, out: Path | None = None) -> int:
+    """The exit code of a recorded run, whose report is printed and written beside it, or to `out`."""
+    import shutil
+
+    from capacity.recorded import recorded, write_renderings
+    from reports.renderings import rendered
+
+    columns, color = shutil.get_terminal_size().columns, sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    result = rendered(recorded(folder), color=color, width=columns)
+    _say(result.json if json else result.text)
+    write_renderings(out or folder, result.files)
+    return result.exit_code
+
+
+def _say(text: str) -> None:
+    """Data, on stdout. A reader that has gone away is no error."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _talk(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _complain(error: RedlineError) -> None:
+    _talk(f"error: {error.message}" + (f"\n\nhint: {error.hint}" if error.hint else ""))
+
+
+def _crashed(error: Exception) -> int:
+    """The exit code for a fault of redline itself. Its traceback is kept, redacted, in a file only its owner reads."""
+    import tempfile
+    import traceback
+
+    from scoring.redact import redact
+
+    text = redact("".join(traceback.format_exception(error)))
+    with tempfile.NamedTemporaryFile("w", prefix="redline-fault-", suffix=".txt", delete=False) as file:
+        file.write(text)
+    what = redact(f"{type(error).__name__}: {error}").partition("\n")[0][:300]
+    if os.environ.get("REDLINE_DEBUG"):
+        _talk(text)
+    hint = f"the details are in {file.name}; run with REDLINE_DEBUG=1 to see them here"
+    _complain(RedlineError(f"redline itself failed: {what}", hint))
+    return Exit.UNFAIR
+
+
+def _terminated(_number: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(Exit.TERMINATED)
+
+
+def main() -> None:
+    """Exits with the code of the command; every fault becomes one line and a hint."""
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        code = app(standalone_mode=False) or Exit.FINE
+    except RedlineError as error:
+        _complain(error)
+        code = error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        _talk("stopped")
+        code = Exit.INTERRUPTED
+    except Exception as error:  # noqa: BLE001  (the last line of defence)
+        if not hasattr(error, "format_message"):
+            code = _crashed(error)
+        else:  # typer's own errors of the command line
+            _complain(RedlineError(error.format_message().rstrip("."), "redline --help, or --help after a command"))
+            code = Exit.USAGE
+    raise SystemExit(int(code))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,297 @@
+"""The flags of `redline serve`: their one definition, and the checked values behind them."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+from localazure.answers import HOSTINGS
+from localazure.model import MS, S, Truth
+
+_UNIT_NS = {"us": 1_000, "ms": MS, "s": S, "m": 60 * S, "h": 3600 * S}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s|m|h)")
+_RATIO = re.compile(r"(\d+(?:\.\d+)?)(%?)")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,31}")
+LOCAL_TIMEOUT_NS = 3_600 * S  # SCORING_TIMEOUT_MS of the inference server, where no front end stands before it
+EXAMPLE = """example:
+  %(prog)s --hosting aks --instances 4 --max-concurrent 2 --service-time 20ms --for 5m
+    a service that admits 8 requests at a time and answers 503 to the ninth
+  %(prog)s --hosting managed --entry-script score.py --server-python .venv-azureml/bin/python --reload
+    your own score.py in Microsoft's inference server, behind the limits of a managed endpoint"""
+
+
+class OptionError(Exception):
+    """A command line that cannot be served. `hint` is something to type."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What to serve. Times in nanoseconds; None where the flag was not given and has no default."""
+
+    hosting: str
+    name: str
+    deployment: str
+    instances: int
+    max_concurrent: int
+    queue_wait_ns: int
+    queue_length: int | None
+    request_timeout_ns: int
+    routing: str
+    rate_limit_rps: int | None
+    retry_after_s: float | None
+    cold_start_ns: int
+    truth: Truth
+    seed: int
+    entry_script: str | None
+    server_python: str | None
+    reload: bool
+    key_env: str | None
+    port: int
+    ready_file: str | None
+    run_for_ns: int
+    stop_with_parent: bool
+    log_file: str | None
+    log_format: str
+
+    @property
+    def places_per_worker(self) -> int | None:
+        """Requests admitted per worker: 1 (aks, kubernetes), 2 (managed), no bound (aci, local)."""
+        return {"aks": 1, "kubernetes": 1, "managed": 2}.get(self.hosting)
+
+    @property
+    def scoring_path(self) -> str:
+        if self.hosting in ("aks", "kubernetes"):
+            return f"/api/v1/service/{self.name}/score"
+        return "/score"
+
+    @property
+    def admitted_count(self) -> int | None:
+        """Requests admitted at a time; None: no bound."""
+        per_worker = self.places_per_worker
+        return None if per_worker is None else per_worker * self.instances * self.max_concurrent
+
+
+def parse(argv: Sequence[str], prog: str) -> Options:
+    """The options of a command line. Raises OptionError; `--help` prints and raises SystemExit(0)."""
+    given = _parser(prog).parse_args(list(argv))
+    _check(given)
+    return Options(
+        hosting=given.hosting,
+        name=given.name,
+        deployment=given.deployment,
+        instances=given.instances,
+        max_concurrent=given.max_concurrent,
+        queue_wait_ns=given.queue_wait,
+        queue_length=given.queue_length,
+        request_timeout_ns=given.request_timeout or (LOCAL_TIMEOUT_NS if given.hosting == "local" else 5 * S),
+        routing=given.routing,
+        rate_limit_rps=given.rate_limit,
+        retry_after_s=None if given.retry_after is None else given.retry_after / S,
+        cold_start_ns=given.cold_start,
+        truth=_truth(given),
+        seed=given.seed,
+        entry_script=given.entry_script,
+        server_python=given.server_python,
+        reload=given.reload,
+        key_env=given.key_env,
+        port=given.port,
+        ready_file=given.ready_file,
+        run_for_ns=given.run_for,
+        stop_with_parent=given.stop_with_parent,
+        log_file=given.log_file,
+        log_format=given.log_format,
+    )
+
+
+def unused(options: Options) -> list[str]:
+    """One line for each flag that changes nothing under the chosen hosting."""
+    lines = []
+    if options.hosting not in ("aks", "kubernetes"):
+        waits = (("--queue-wait", options.queue_wait_ns), ("--queue-length", options.queue_length))
+        lines += [f"{flag} changes nothing on {options.hosting}" for flag, value in waits if value]
+    if options.hosting != "managed" and options.rate_limit_rps is not None:
+        lines.append(f"--rate-limit is a quota of managed endpoints; {options.hosting} has none on Azure")
+    if options.hosting in ("aci", "local") and options.retry_after_s is not None and options.rate_limit_rps is None:
+        lines.append(f"--retry-after changes nothing on {options.hosting}, which rejects nothing")
+    return lines
+
+
+def _truth(given: argparse.Namespace) -> Truth:
+    return Truth(
+        service_ns=given.service_time,
+        spread=given.service_spread,
+        leak_ns_per_request=given.leak / 1000,
+        thrash_factor=given.thrash,
+        cold_factor=given.cold_slowdown or 1.0,
+        cold_ns=given.cold_start if given.cold_slowdown else 0,
+        stall_every_ns=given.stall_every,
+        stall_ns=given.stall_for if given.stall_every else 0,
+        crash_ratio=given.crash_ratio,
+        error_ratio=given.error_ratio,
+        wrong_ratio=given.wrong_ratio,
+        rubbish_ratio=given.rubbish_ratio,
+    )
+
+
+def _check(given: argparse.Namespace) -> None:
+    faults = [given.crash_ratio, given.error_ratio, given.wrong_ratio, given.rubbish_ratio]
+    if sum(faults) > 1:
+        raise OptionError(
+            f"the fault ratios add up to {sum(faults):g}, more than every request",
+            "--error-ratio 1% --crash-ratio 1%",
+        )
+    if given.stall_every and given.stall_for >= given.stall_every:
+        raise OptionError("--stall-for is not shorter than --stall-every", "--stall-every 10s --stall-for 1s")
+    if given.cold_slowdown and not given.cold_start:
+        raise OptionError("--cold-slowdown without --cold-start has no duration", "--cold-start 10s --cold-slowdown 5")
+    if given.entry_script is None and (given.reload or given.server_python):
+        flag = "--reload" if given.reload else "--server-python"
+        raise OptionError(f"{flag} without --entry-script has nothing to run", f"--entry-script score.py {flag}")
+    if given.entry_script is not None and given.server_python is None:
+        raise OptionError(
+            "--entry-script needs --server-python, the Python that has azureml-inference-server-http",
+            "make azureml-server, then --server-python .venv-azureml/bin/python",
+        )
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise OptionError(message, f"{self.prog} --help")
+
+
+def _parser(prog: str) -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog=prog,
+        description="Serve a scoring endpoint on 127.0.0.1 that answers and rejects as the Azure hosting does.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    _add_hosting(parser.add_argument_group("hosting"))
+    _add_model(parser.add_argument_group("built-in model (its true limit is known)"))
+    _add_faults(parser.add_argument_group("faults of the built-in model"))
+    _add_script(parser.add_argument_group("your own model"))
+    _add_process(parser.add_argument_group("process"))
+    return parser
+
+
+def _add_hosting(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--hosting", choices=HOSTINGS, default="aks", help="whose limits, texts and headers (default: %(default)s)")
+    add("--instances", type=_count, default=1, metavar="I", help="replicas (default: %(default)s)")
+    add("--max-concurrent", type=_count, default=1, metavar="M", help="requests at a time per replica (default: 1)")
+    add("--queue-wait", type=_duration, default=0, metavar="T", help="wait for a free place, aks and kubernetes (0ms)")
+    add("--queue-length", type=_count, metavar="N", help="requests that may wait for a place (no bound)")
+    add(
+        "--request-timeout",
+        type=_positive_duration,
+        metavar="T",
+        help="504, or 408 on managed, after this time since admission (5s; local: 500 after 1h of run())",
+    )
+    add("--routing", choices=("shared", "random"), default="shared", help="any free replica, or one drawn at random")
+    add("--rate-limit", type=_count, metavar="RPS", help="429 above this many requests in one second")
+    add("--retry-after", type=_duration, metavar="T", help="add Retry-After to 429 and 503")
+    add("--name", type=_name, default="local", help="service name in paths and texts (default: %(default)s)")
+    add("--deployment", type=_name, default="blue", help="deployment name, managed (default: %(default)s)")
+
+
+def _add_model(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--service-time", type=_duration, default=20 * MS, metavar="T", help="mean time of one request (20ms)")
+    add("--service-spread", type=_number, default=0.3, metavar="CV", help="coefficient of variation, log-normal (0.3)")
+    add("--leak", type=_duration, default=0, metavar="T", help="service time grows by T per 1,000 requests")
+    add("--thrash", type=_factor, default=1.0, metavar="F", help="service time times F while more callers than workers")
+    add("--stall-every", type=_duration, default=0, metavar="T", help="all workers stand still every T …")
+    add("--stall-for", type=_duration, default=S, metavar="T", help="… for this long (1s)")
+    add("--cold-start", type=_duration, default=0, metavar="T", help="not ready for the first T, then all replicas are")
+    add("--cold-slowdown", type=_factor, metavar="F", help="during --cold-start answer, F times slower")
+    add("--seed", type=int, default=1, help="of service times, faults and random routing (default: %(default)s)")
+
+
+def _add_faults(group: argparse._ArgumentGroup) -> None:
+    helps = {
+        "--error-ratio": "the script raises: 500, or 424 on managed",
+        "--crash-ratio": "the worker dies: 502, or 424 on managed, or a closed connection on local",
+        "--wrong-ratio": 'the script answers 200 with {"error": …}',
+        "--rubbish-ratio": "200 with JSON that is cut in the middle",
+    }
+    for flag, text in helps.items():
+        group.add_argument(flag, type=_ratio, default=0.0, metavar="R", help=text.replace("%", "%%"))
+
+
+def _add_script(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--entry-script", metavar="FILE", help="score.py with init() and run(), in Microsoft's inference server")
+    add("--server-python", metavar="PATH", help="the Python that has azureml-inference-server-http")
+    add("--reload", action="store_true", help="start anew when a .py file beside the entry script changes")
+
+
+def _add_process(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--key-env", metavar="VAR", help="environment variable with the key (else: a random key; aci, local: no key)")
+    add("--port", type=_port, default=0, help="port on 127.0.0.1 (0: a free one)")
+    add("--ready-file", metavar="F", help="JSON with scoring_uri, key, pid, config, once requests are accepted")
+    add("--for", dest="run_for", type=_positive_duration, default=600 * S, metavar="T", help="stop after this (10m)")
+    add("--stop-with-parent", action="store_true", help="stop when the process that started this one ends")
+    add("--log-file", metavar="F", help="service log of the model server; never holds the key")
+    add("--log-format", choices=("azmlinfsrv", "legacy"), default="azmlinfsrv", help="0.8 and newer, or 0.7 and older")
+
+
+def _duration(text: str) -> int:
+    match = _DURATION.fullmatch(text)
+    if not match:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a duration such as 20ms, 1.5s or 10m")
+    return round(float(match[1]) * _UNIT_NS[match[2]])
+
+
+def _positive_duration(text: str) -> int:
+    duration_ns = _duration(text)
+    if duration_ns == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not longer than nothing")
+    return duration_ns
+
+
+def _ratio(text: str) -> float:
+    match = _RATIO.fullmatch(text)
+    ratio = float(match[1]) / (100 if match[2] else 1) if match else -1.0
+    if not 0 <= ratio <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a ratio such as 0.01 or 1%")
+    return ratio
+
+
+def _number(text: str) -> float:
+    if not _RATIO.fullmatch(text) or text.endswith("%") or float(text) > 10:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 10")
+    return float(text)
+
+
+def _factor(text: str) -> float:
+    if not _RATIO.fullmatch(text) or text.endswith("%") or not 1 <= float(text) <= 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a factor from 1 to 1000")
+    return float(text)
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= 100_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to 100000")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or int(text) > 65_535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 0 to 65535")
+    return int(text)
+
+
+def _name(text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a name of letters, digits and dashes, at most 32")
+    return text

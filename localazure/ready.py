@@ -1,0 +1,81 @@
+"""The files by which other programs find this endpoint: ready file, key file and redline.toml, all of mode 0600.
+
+They appear once requests are accepted and are removed on exit. The ready file and the key file hold the local key.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+from localazure.options import Options
+
+
+class ReadyFiles:
+    """Owns the files it wrote. Without a ready file, key and redline.toml stand in a temporary folder."""
+
+    def __init__(self, ready_file: str | None) -> None:
+        self._folder: Path | None = None
+        self.ready_path: Path | None = None
+        if ready_file is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="redline-serve-"))
+            stem = self._folder / "endpoint"
+        else:
+            self.ready_path = Path(ready_file).absolute()
+            stem = self.ready_path
+        self.key_path = stem.with_name(stem.name + ".key")
+        self.config_path = stem.with_name(stem.name + ".redline.toml")
+        self._written: list[Path] = []
+
+    def write(self, options: Options, scoring_uri: str, key: str | None) -> None:
+        """The ready file appears last and whole. Raises OSError."""
+        if key is not None:
+            self._write(self.key_path, key + "\n")
+        self._write(self.config_path, config_text(options, scoring_uri, self.key_path if key is not None else None))
+        if self.ready_path is not None:
+            ready = {"scoring_uri": scoring_uri, "key": key, "pid": os.getpid(), "config": str(self.config_path)}
+            self._write(self.ready_path, json.dumps(ready, indent=2) + "\n")
+
+    def remove(self) -> None:
+        for path in reversed(self._written):
+            path.unlink(missing_ok=True)
+        if self._folder is not None and self._folder.exists():
+            self._folder.rmdir()
+
+    def _write(self, path: Path, text: str) -> None:
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(text)
+            Path(temporary).replace(path)
+        except OSError:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        self._written.append(path)
+
+
+def config_text(options: Options, scoring_uri: str, key_path: Path | None) -> str:
+    """A redline.toml with one endpoint, `local`."""
+    lines = [
+        "[endpoints.local]",
+        f"scoring_uri = {_text(scoring_uri)}",
+        f"hosting = {_text(options.hosting)}",
+        f"auth = {_text('none' if key_path is None else 'key')}",
+    ]
+    if key_path is not None:
+        lines.append(f"key_file = {_text(str(key_path))}")
+    whole_s, rest_ns = divmod(options.request_timeout_ns, 10**9)
+    timeout = f"{options.request_timeout_ns / 10**6:g}ms" if rest_ns else f"{whole_s}s"
+    lines += [
+        f"instances = {options.instances}",
+        f"max_concurrent = {options.max_concurrent}",
+        f"request_timeout = {_text(timeout)}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _text(value: str) -> str:
+    """A TOML basic string; its escapes are those of JSON."""
+    return json.dumps(value, ensure_ascii=False)

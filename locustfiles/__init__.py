@@ -1,0 +1,1 @@
+"""What runs inside Locust: plain Locust files and the parts they share."""

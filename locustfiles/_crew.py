@@ -1,0 +1,142 @@
+"""Edge: holding a level, for whoever decides about levels. LocalCrew in one process, MasterCrew over Locust workers.
+
+A hold opens the gate, asks `tick` about every `every_s` whether it has seen enough, closes the gate, and waits until
+the last attempt has ended. The rows it returns count their times from the opening.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from time import monotonic_ns
+from typing import Any, Protocol
+
+import gevent
+import numpy as np
+from locust import LoadTestShape
+
+from capacity.plan import Plan
+from capacity.summary import RECORD_DTYPE
+from capacity.validity import Health
+from locustfiles._gate import Hold
+from locustfiles._station import RunningHold, Station
+from locustfiles._tally import Rows, Tally, Tick, rows_of
+
+SPAWNED_AT_ONCE = 100
+"""Users per second from which Locust warns that it spawns fast."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Held:
+    """What a hold showed. `rows` are empty when the caller did not want to keep them."""
+
+    rows: Rows  # in the order in which the attempts ended; times count from the opening
+    opened_monotonic_ns: int
+    seconds: float  # from the opening until the gate closed
+    health: Health
+    spoiled: str | None  # why it is no fair hold of that level, else None
+    ended_by: str  # "tick" | "allowance" | "max_s" | "stopped"
+    counts: Tick  # all of it
+
+
+class Crew(Protocol):
+    """Holds levels. Both crews do; a search does not know which one it has."""
+
+    @property
+    def is_stopping(self) -> bool:
+        """The run is being stopped: no further hold will show anything."""
+        ...
+
+    def users_ready(self, count: int, timeout_s: float) -> bool:
+        """Whether that many users are spawned, waited for until then."""
+        ...
+
+    def hold(self, hold: Hold, tick: Callable[[Tick], bool], every_s: float = 0.1, *, keep_rows: bool = True) -> Held:
+        """The level has been held and everything sent at it has ended."""
+        ...
+
+
+class LocalCrew:
+    """The users of this process."""
+
+    def __init__(self, station: Station) -> None:
+        self._station = station
+
+    @property
+    def is_stopping(self) -> bool:
+        """The run is being stopped: no further hold will show anything."""
+        return self._station.is_stopping
+
+    def users_ready(self, count: int, timeout_s: float) -> bool:
+        """Whether that many users are spawned, waited for until then."""
+        return wait_until(lambda: len(self._station.users) >= count or self._station.is_stopping, timeout_s) and (
+            len(self._station.users) >= count
+        )
+
+    def hold(self, hold: Hold, tick: Callable[[Tick], bool], every_s: float = 0.1, *, keep_rows: bool = True) -> Held:
+        """The level has been held and everything sent at it has ended. Waits first for rejected users to be free."""
+        station = self._station
+        wait_until(lambda: station.is_stopping or station.free_ns <= monotonic_ns(), 90.0)
+        if station.is_stopping:
+            return nothing_held(hold)
+        running = RunningHold(station, hold)
+        tally = Tally(hold.slow_ns, hold.transient_s)
+        kept: list[Rows] = []
+        while not station.closed.wait(every_s):
+            _count(running, tally, kept, keep_rows)
+            if tick(tally.tick(running.since_open_s, station.gate.in_flight)):
+                station.gate.close("tick")
+        station.drained.wait()
+        _count(running, tally, kept, keep_rows)
+        there = len(station.users)
+        missing = None if there >= hold.level or station.is_stopping else f"{there} of {hold.level} users were there"
+        opened_ns, seconds, ended_by = running.opened_ns, running.since_open_s, str(station.gate.closed_by)
+        return held(tally, kept, opened_ns, seconds, running.end(), missing, ended_by)
+
+
+class Everyone(LoadTestShape):  # type: ignore[misc]
+    """All users at once, until the run is over: who sends is decided at the gate. For a locustfile to import."""
+
+    def tick(self) -> tuple[int, float]:
+        plan = self.runner.environment.redline_plan
+        users = users_to_spawn(plan, getattr(self.runner, "worker_count", 1))
+        return users, max(users, SPAWNED_AT_ONCE)
+
+
+def users_to_spawn(plan: Plan, worker_count: int) -> int:
+    """The most users of the plan, rounded up so that every worker gets equally many and any share fits."""
+    workers = max(worker_count, 1)
+    return -(-plan.most_users // workers) * workers
+
+
+def held(
+    tally: Tally, kept: list[Rows], opened_ns: int, seconds: float, health: Health, spoiled: str | None, ended_by: str
+) -> Held:
+    """The parts of a hold put together: rows by the end of the attempts, and their punctuality in the health."""
+    rows = np.concatenate(kept) if kept else np.zeros(0, dtype=RECORD_DTYPE)
+    rows = rows[np.argsort(rows["done_ns"], kind="stable")]
+    health = replace(health, timely_ratio=tally.timely_ratio)
+    return Held(rows, opened_ns, seconds, health, spoiled, ended_by, tally.tick(seconds, 0))
+
+
+def nothing_held(hold: Hold) -> Held:
+    """The hold of a run that is being stopped."""
+    tally = Tally(hold.slow_ns, hold.transient_s)
+    return held(tally, [], monotonic_ns(), 0.0, Health(), None, "stopped")
+
+
+def wait_until(done: Callable[[], bool], timeout_s: float) -> bool:
+    """Whether `done` came true, looked at every 10 ms until `timeout_s` are over."""
+    end_ns = monotonic_ns() + int(timeout_s * 1e9)
+    while not done():
+        if monotonic_ns() >= end_ns:
+            return False
+        gevent.sleep(0.01)
+    return True
+
+
+def _count(running: RunningHold, tally: Tally, kept: list[Any], keep_rows: bool) -> None:
+    rows = rows_of(running.taken(), running.opened_ns)
+    tally.add(rows)
+    if keep_rows:
+        kept.append(rows)

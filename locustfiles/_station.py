@@ -1,0 +1,185 @@
+"""Edge: what a load-carrying process has: gate, wire, recorder, pulse, and its users in order.
+
+A process that runs alone has one, each Locust worker has one, a Locust master has none.
+"""
+
+from __future__ import annotations
+
+import gc
+from pathlib import Path
+from time import monotonic_ns
+from typing import Any, Protocol
+
+import gevent
+from gevent.event import Event
+
+from capacity.plan import Plan
+from capacity.validity import Health
+from locustfiles import _stats
+from locustfiles._gate import Gate, Hold
+from locustfiles._health import Pulse
+from locustfiles._recorder import Recorder
+from locustfiles._request import request_ids, request_templates
+from locustfiles._wire import Connection, Sweeper, Target
+from scoring.scenario import Scenario
+
+DRAIN_EVERY_S = 0.1
+STOP_WITHIN_S = 3.0
+"""On a stop, what is in flight may finish for this long; what is left then is recorded as aborted."""
+
+
+class Seat(Protocol):
+    """A user, as its station sees it."""
+
+    index: int
+    turn: Event
+
+
+class Station:
+    """Everything a user needs to send and record; the users of this process by index."""
+
+    def __init__(
+        self,
+        environment: Any,
+        plan: Plan,
+        scenario: Scenario,
+        key: str | None,
+        *,
+        folder: Path | None,
+        suffix: str = "",
+    ) -> None:
+        self.environment = environment
+        self.scenario = scenario
+        self.stats_name = plan.endpoint.path.partition("?")[0]
+        self.templates = request_templates(plan.endpoint, scenario, key)
+        self.ids = request_ids()
+        self.target = Target(plan.endpoint)
+        self.sweeper = Sweeper()
+        self.pulse = Pulse()
+        self.recorder = Recorder(folder, suffix=suffix, secrets=(key,) if key else ())
+        self.recorder.listeners.append(self._fold)
+        self.closed, self.drained = Event(), Event()
+        self.closed_ns = 0
+        self.gate = Gate(self._on_closed, self.drained.set)
+        self.users: list[Seat] = []
+        self.free_ns = 0  # monotonic: when the last user that waits after a rejection is free again
+        self.fires_events = _stats.others_listen(environment)
+        self.is_stopping = False
+        self._drainer = gevent.spawn(self._drain_often)
+        gc.collect()
+        gc.freeze()  # what lives now lives on: later collections are too short to show in a latency
+
+    def connection(self) -> Connection:
+        """A connection of the calling greenlet, whose deadlines are watched."""
+        scenario = self.scenario
+        made = Connection(self.target, deadline_ns=scenario.deadline_ns, max_bytes=scenario.expectation.max_bytes)
+        self.sweeper.connections.add(made)
+        return made
+
+    def take_seat(self, user: Seat) -> None:
+        """The user has the next index."""
+        user.index = len(self.users)
+        self.users.append(user)
+
+    def leave_seat(self, user: Seat, connection: Connection) -> None:
+        """The user and its connection are gone; those behind it move up."""
+        self.sweeper.connections.discard(connection)
+        connection.close()
+        self.users.remove(user)
+        for index, other in enumerate(self.users):
+            other.index = index
+
+    def open(self, hold: Hold) -> None:
+        """A hold begins in this process."""
+        self.closed.clear()
+        self.drained.clear()
+        self.pulse.begin()
+        self.gate.open(hold, monotonic_ns())
+
+    def open_to_all(self) -> None:
+        """Every user sends from now on, as Locust spawns them."""
+        self.closed.clear()
+        self.drained.clear()
+        self.gate.open_to_all(monotonic_ns())
+
+    def let_in(self, hold: Hold) -> None:
+        """The users of the hold send, one after the other over the ramp."""
+        step_ns = hold.ramp_s * 1e9 / max(hold.users_here, 1)
+        for index in range(min(hold.users_here, len(self.users))):
+            wait_ns = self.gate.opened_ns + int(index * step_ns) - monotonic_ns()
+            if wait_ns > 0:
+                gevent.sleep(wait_ns / 1e9)
+            if self.closed.is_set():
+                return
+            self.gate.admit(index + 1)
+            self.users[index].turn.set()
+
+    def stop(self) -> None:
+        """Nobody sends any more; what was in flight has ended, or STOP_WITHIN_S have passed."""
+        self.is_stopping = True
+        self.gate.close("stopped")
+        self.drained.wait(STOP_WITHIN_S if self.gate.in_flight else 0)
+        for user in self.users:
+            user.turn.set()
+        self.recorder.drain()
+
+    def close(self) -> None:
+        """Everything is on disk and in the statistics; nothing runs on."""
+        self._drainer.kill(block=False)
+        self.pulse.stop()
+        self.sweeper.stop()
+        self.recorder.close()
+
+    def _on_closed(self) -> None:
+        self.closed_ns = monotonic_ns()
+        self.closed.set()
+
+    def _drain_often(self) -> None:
+        while True:
+            gevent.sleep(DRAIN_EVERY_S)
+            self.recorder.drain()
+            self.fires_events = _stats.others_listen(self.environment)
+
+    def _fold(self, records: bytes) -> None:
+        if not self.fires_events:
+            method = self.scenario.method
+            _stats.fold(self.environment.stats, records, method=method, name=self.stats_name)
+
+
+class RunningHold:
+    """One hold in this process, from the opening of its gate until its last attempt has ended."""
+
+    def __init__(self, station: Station, hold: Hold) -> None:
+        self._station = station
+        self._records: list[bytes] = []
+        station.recorder.drain()
+        station.recorder.listeners.append(self._records.append)
+        station.open(hold)
+        self._greenlets = [
+            gevent.spawn(station.let_in, hold),
+            gevent.spawn_later(hold.max_s, station.gate.close, "max_s"),
+        ]
+
+    @property
+    def opened_ns(self) -> int:
+        return self._station.gate.opened_ns
+
+    @property
+    def since_open_s(self) -> float:
+        """Until now, or until the gate closed."""
+        station = self._station
+        end_ns = station.closed_ns if station.closed.is_set() else monotonic_ns()
+        return (end_ns - self.opened_ns) / 1e9
+
+    def taken(self) -> bytes:
+        """The records since the last call."""
+        self._station.recorder.drain()
+        records = b"".join(self._records)
+        self._records.clear()
+        return records
+
+    def end(self) -> Health:
+        """The hold is over: call it once drained, and after the last `taken`."""
+        gevent.killall(self._greenlets, block=False)
+        self._station.recorder.listeners.remove(self._records.append)
+        return self._station.pulse.health()

@@ -1,0 +1,180 @@
+"""The user class: one connection, one request in flight, every attempt judged and recorded.
+
+A user is free to send when its last answer is there, when the gate lets it in, or when its wait after a rejection is
+over: that instant is `due_ns`. `sent_ns` follows at once; on a connection yet to be opened it stands before the
+connecting, so that name look-up, connect and TLS are inside the latency (FLAG_NEW_CONNECTION marks such attempts).
+"""
+
+from __future__ import annotations
+
+from time import monotonic_ns
+from typing import Any
+
+import gevent
+from gevent.event import Event
+from locust import User
+from locust.exception import StopUser
+
+from locustfiles import _stats
+from locustfiles._answer import retry_after_ns
+from locustfiles._request import request_bytes
+from locustfiles._station import Station
+from scoring.attempt import FAILURE_NUMBER, FLAG_NEW_CONNECTION, FLAG_TRANSIENT, RECORD, Failure, label_of
+from scoring.scenario import judge, why_not
+
+NO_CONTACT_PAUSE_NS = 100_000_000
+NO_CONTACT = frozenset(
+    {
+        Failure.DNS_NOT_FOUND,
+        Failure.DNS_TIMEOUT,
+        Failure.CONNECT_REFUSED,
+        Failure.CONNECT_TIMEOUT,
+        Failure.NETWORK_UNREACHABLE,
+        Failure.TLS_EXPIRED,
+        Failure.TLS_WRONG_HOST,
+        Failure.TLS_UNTRUSTED,
+        Failure.TLS_FAILED,
+        Failure.OUT_OF_FILES,
+        Failure.OUT_OF_PORTS,
+    }
+)
+"""Nothing was sent: a user that tried again at once would spin."""
+
+
+def score_for_ever(user: ScoringUser) -> None:
+    """The one task: attempts without end, as the gate lets the user send them."""
+    station = user.station
+    gate = station.gate
+    due_ns = monotonic_ns()
+    while True:
+        if user.index >= gate.admitted:
+            due_ns = user.wait_for_turn()
+        due_ns = user.attempt(due_ns)
+
+
+class ScoringUser(User):  # type: ignore[misc]
+    """Sends the scenario's requests: what `locust -f` runs. Its station is made before the first user."""
+
+    tasks = [score_for_ever]  # noqa: RUF012
+
+    def __init__(self, environment: Any) -> None:
+        super().__init__(environment)
+        self.station: Station = environment.redline
+        self.turn = Event()
+        self.index = 0
+        self._payload = 0
+
+    def on_start(self) -> None:
+        self._wire = self.station.connection()
+        self.station.take_seat(self)
+        self._payload = self.index % len(self.station.scenario.payloads)
+
+    def on_stop(self) -> None:
+        self.station.leave_seat(self, self._wire)
+
+    def wait_for_turn(self) -> int:
+        """The instant at which the gate let the user in. Raises StopUser when the run stops."""
+        station = self.station
+        while self.index >= station.gate.admitted:
+            if station.is_stopping:
+                raise StopUser
+            self.turn.clear()
+            self.turn.wait()
+        return monotonic_ns()
+
+    def attempt(self, due_ns: int) -> int:
+        """One request, sent now, judged and recorded; the instant at which the user is free to send again."""
+        station, wire = self.station, self._wire
+        gate, scenario = station.gate, station.scenario
+        place = self._payload
+        payload = scenario.payloads[place]
+        self._payload = (place + 1) % len(scenario.payloads)
+        raw_id = next(station.ids)
+        request = request_bytes(station.templates[place], raw_id)
+        trial = gate.trial
+        flags = 0
+        failure: Failure | None = Failure.ABORTED
+        gate.in_flight += 1
+        sent_ns = monotonic_ns()
+        if sent_ns < gate.settled_ns:
+            flags = FLAG_TRANSIENT
+        try:
+            failure = wire.exchange(request, sent_ns)
+            answer = wire.answer
+            if failure is None:
+                failure = judge(scenario.expectation, payload, answer.status, answer.body)
+        finally:
+            if failure is not None:
+                failure = self._bad(raw_id, trial, failure, payload)
+            self._record(raw_id, due_ns, sent_ns, failure, flags, trial, place)
+            gate.leave()
+        return wire.done_ns if failure is None else self._rest(failure)
+
+    def _record(
+        self, raw_id: bytes, due_ns: int, sent_ns: int, failure: Failure | None, flags: int, trial: int, place: int
+    ) -> None:
+        """The attempt is in the buffer, and with those who listen to every request."""
+        station, wire = self.station, self._wire
+        answer = wire.answer
+        status, received = answer.status, answer.received_bytes
+        number = 0 if failure is None else FAILURE_NUMBER[failure]
+        if wire.is_new:
+            flags |= FLAG_NEW_CONNECTION
+        told_us = _server_us(answer.header(b"x-ms-run-fn-exec-ms"))
+        times = (due_ns, sent_ns, wire.first_ns, wire.done_ns)
+        station.recorder.add(RECORD.pack(raw_id, *times, status, number, flags, trial, place, received, told_us))
+        if station.fires_events:
+            _stats.fire(
+                station.environment,
+                method=station.scenario.method,
+                name=station.stats_name,
+                latency_ns=wire.done_ns - sent_ns,
+                size=received,
+                outcome=(status, failure),
+            )
+
+    def _bad(self, raw_id: bytes, trial: int, failure: Failure, payload: Any) -> Failure:
+        """The failure as it counts; the gate knows of it, and the recorder keeps what it said of itself."""
+        station, wire = self.station, self._wire
+        answer, expectation = wire.answer, station.scenario.expectation
+        if failure is Failure.UNEXPECTED_STATUS and 300 <= answer.status < 400:
+            failure = Failure.REDIRECT_REFUSED
+        users = min(station.gate.level, len(station.users)) if trial == 0 else station.gate.level
+        if failure is not Failure.ABORTED:
+            station.gate.count_bad(answer.status)
+        label = label_of(answer.status or None, failure)
+        if station.recorder.wants(label):
+            complete = wire.detail == ""
+            detail = why_not(expectation, payload, answer.status, answer.body) if complete else wire.detail
+            station.recorder.add_failure(
+                request_id=raw_id.hex(),
+                trial=trial,
+                users=users,
+                label=label,
+                detail=detail,
+                head=answer.head,
+                body=answer.body,
+            )
+        return failure
+
+    def _rest(self, failure: Failure) -> int:
+        """Waits after a rejection or a failed connection; the instant at which the user is free to send again."""
+        station, answer = self.station, self._wire.answer
+        done_ns = self._wire.done_ns
+        wish_ns = retry_after_ns(answer.header(b"retry-after"), answer.header(b"date"))
+        pause_ns = NO_CONTACT_PAUSE_NS if failure in NO_CONTACT else station.gate.pause_ns(answer.status, wish_ns)
+        free_ns = done_ns + pause_ns
+        station.free_ns = max(station.free_ns, free_ns)
+        if pause_ns:
+            gevent.sleep(max(free_ns - monotonic_ns(), 0) / 1e9)
+        return free_ns
+
+
+def _server_us(value: bytes | None) -> int:
+    """The model's own time in microseconds; 0 where the endpoint does not tell, or tells nonsense."""
+    if value is None:
+        return 0
+    try:
+        return min(max(int(float(value) * 1000), 0), 0xFFFFFFFF)
+    except (ValueError, OverflowError):
+        return 0

@@ -1,0 +1,242 @@
+"""Edge: a level held by Locust workers. The master's half decides, the workers' half carries; they speak in messages.
+
+Each worker gets its share of users and of rejections, so that it closes its own gate at once; while a hold runs it
+sends records ten times a second. A worker that is silent for more than a second spoils the hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from time import monotonic_ns
+from typing import Any
+
+import gevent
+from gevent.event import Event
+
+from capacity.validity import Health
+from locustfiles._crew import Held, held, nothing_held, wait_until
+from locustfiles._gate import Hold, allowance_share, hold_as_json, hold_from, share_of
+from locustfiles._health import worst_of
+from locustfiles._station import RunningHold, Station
+from locustfiles._tally import Rows, Tally, Tick, rows_of
+
+HOLD, CLOSE, REPORT = "redline-hold", "redline-close", "redline-report"
+FINISH, FINISHED = "redline-finish", "redline-finished"
+REPORT_EVERY_S = 0.1
+SILENT_NS = 1_000_000_000
+FINISH_WITHIN_S = 5.0
+
+
+@dataclass(slots=True)
+class _Part:
+    """What the master knows of one worker's share of the running hold."""
+
+    heard_ns: int
+    opened_ns: int = 0
+    in_flight: int = 0
+    closed_by: str | None = None
+    seconds: float = 0.0
+    health: Health | None = None  # with the last report
+    rows: list[Rows] = field(default_factory=list)
+
+
+class MasterCrew:
+    """The users of all workers."""
+
+    def __init__(self, runner: Any) -> None:
+        self._runner = runner
+        self._number = -1  # of the trial that runs; -1: none
+        self._keep_rows = True
+        self._parts: dict[str, _Part] = {}
+        self._news = Event()
+        self._free_ns = 0
+        self._finished: set[str] = set()
+        self._tally = Tally((), 0.0)
+        self.is_stopping = False
+        runner.register_message(REPORT, self._on_report)
+        runner.register_message(FINISHED, self._on_finished)
+
+    def users_ready(self, count: int, timeout_s: float) -> bool:
+        """Whether that many users are spawned, waited for until then."""
+        runner = self._runner
+        return wait_until(lambda: runner.user_count >= count or self.is_stopping, timeout_s) and not self.is_stopping
+
+    def hold(self, hold: Hold, tick: Callable[[Tick], bool], every_s: float = 0.1, *, keep_rows: bool = True) -> Held:
+        """The level has been held and everything sent at it has ended. Waits first for rejected users to be free."""
+        wait_until(lambda: self.is_stopping or self._free_ns <= monotonic_ns(), 90.0)
+        if self.is_stopping:
+            return nothing_held(hold)
+        self._keep_rows = keep_rows
+        opened_ns = self._grant(hold)
+        ended_by, spoiled = self._carry(hold, tick, every_s, opened_ns)
+        self._send_close(hold)
+        spoiled = self._wait_for_the_last() or spoiled
+        parts = list(self._parts.values())
+        self._number = -1
+        return held(
+            self._tally,
+            [rows for part in parts for rows in part.rows],
+            min((part.opened_ns for part in parts if part.opened_ns), default=opened_ns),
+            max((part.seconds for part in parts), default=0.0),
+            worst_of([part.health for part in parts if part.health is not None]),
+            spoiled,
+            ended_by,
+        )
+
+    def stop(self) -> None:
+        """All workers have closed their gates, drained them and reported everything, or FINISH_WITHIN_S have passed."""
+        self.is_stopping = True
+        self._news.set()
+        workers = set(self._workers())
+        self._finished.clear()
+        for worker in workers:
+            self._runner.send_message(FINISH, None, client_id=worker)
+        wait_until(lambda: workers <= self._finished, FINISH_WITHIN_S)
+
+    def _workers(self) -> list[str]:
+        """Client ids in the order of Locust's worker index."""
+        clients = self._runner.clients
+        known = [*clients.ready, *clients.spawning, *clients.running]
+        return sorted((client.id for client in known), key=self._runner.get_worker_index)
+
+    def _grant(self, hold: Hold) -> int:
+        workers = self._workers()
+        shares = [share_of(hold.level, place, len(workers)) for place in range(len(workers))]
+        now_ns = monotonic_ns()
+        self._number = hold.number
+        self._tally = Tally(hold.slow_ns, hold.transient_s)
+        self._parts = {worker: _Part(now_ns) for worker, share in zip(workers, shares, strict=True) if share}
+        for worker, share in zip(workers, shares, strict=True):
+            if share:
+                self._runner.send_message(HOLD, hold_as_json(_part_of(hold, share)), client_id=worker)
+        return now_ns
+
+    def _carry(
+        self, hold: Hold, tick: Callable[[Tick], bool], every_s: float, opened_ns: int
+    ) -> tuple[str, str | None]:
+        """Why the hold ended, and what spoiled it."""
+        end_ns = opened_ns + int((hold.max_s + 1.0) * 1e9)
+        while True:
+            self._news.wait(every_s)
+            self._news.clear()
+            now = self._tick(opened_ns)
+            closed_by = {part.closed_by for part in self._parts.values() if part.closed_by is not None}
+            silent = self._silent()
+            if self.is_stopping:
+                return "stopped", None
+            if silent is not None or not self._parts:
+                return "stopped", silent or "no worker is there"
+            if "allowance" in closed_by or now.rejected_count >= hold.allowance:
+                return "allowance", None
+            if closed_by or monotonic_ns() > end_ns:
+                return "max_s", None
+            if tick(now):
+                return "tick", None
+
+    def _tick(self, opened_ns: int) -> Tick:
+        seconds = max((part.seconds for part in self._parts.values()), default=0.0)
+        since_open_s = seconds or (monotonic_ns() - opened_ns) / 1e9
+        return self._tally.tick(since_open_s, sum(part.in_flight for part in self._parts.values()))
+
+    def _send_close(self, hold: Hold) -> None:
+        for worker in self._parts:
+            self._runner.send_message(CLOSE, {"number": hold.number}, client_id=worker)
+
+    def _wait_for_the_last(self) -> str | None:
+        """Every worker that still speaks has ended its last attempt; what spoiled the hold until then, if anything."""
+        while any(part.health is None and not self._is_silent(part) for part in self._parts.values()):
+            gevent.sleep(0.01)
+        return self._silent()
+
+    def _silent(self) -> str | None:
+        for worker, part in self._parts.items():
+            if self._is_silent(part):
+                return f"worker {self._runner.get_worker_index(worker)} fell silent"
+        return None
+
+    def _is_silent(self, part: _Part) -> bool:
+        return part.health is None and monotonic_ns() - part.heard_ns > SILENT_NS
+
+    def _on_report(self, msg: Any, **_: Any) -> None:
+        part, report = self._parts.get(msg.node_id), msg.data
+        self._free_ns = max(self._free_ns, monotonic_ns() + report["rest_ns"])
+        if part is None or report["number"] != self._number:
+            return
+        part.heard_ns = monotonic_ns()
+        part.opened_ns, part.in_flight = report["opened_ns"], report["in_flight"]
+        part.closed_by = report["closed_by"]
+        rows = rows_of(report["records"], part.opened_ns)
+        if self._keep_rows:
+            part.rows.append(rows)
+        self._tally.add(rows)
+        if part.closed_by is not None:
+            part.seconds = report["seconds"]
+            self._news.set()
+        if report["health"] is not None:
+            part.health = Health(**report["health"])
+
+    def _on_finished(self, environment: Any, msg: Any) -> None:
+        environment.events.worker_report.fire(client_id=msg.node_id, data=msg.data)
+        self._finished.add(msg.node_id)
+
+
+def _part_of(hold: Hold, share: int) -> Hold:
+    """The hold of a worker that has `share` of its users."""
+    stop_total = None if hold.stop_total is None else allowance_share(hold.stop_total, share, hold.level)
+    allowance = allowance_share(hold.allowance, share, hold.level)
+    return replace(hold, share=share, allowance=allowance, stop_total=stop_total)
+
+
+class WorkerHalf:
+    """Carries this worker's share of the holds that the master grants. `station` is set once there is one."""
+
+    def __init__(self, runner: Any) -> None:
+        self._runner = runner
+        self.station: Station | None = None
+        runner.register_message(HOLD, self._on_hold)
+        runner.register_message(CLOSE, self._on_close)
+        runner.register_message(FINISH, self._on_finish)
+
+    def _on_hold(self, msg: Any, **_: Any) -> None:
+        gevent.spawn(self._carry, hold_from(msg.data))
+
+    def _on_close(self, msg: Any, **_: Any) -> None:
+        if self.station is not None and self.station.gate.trial == msg.data["number"]:
+            self.station.gate.close("closed by the master")
+
+    def _on_finish(self, environment: Any, **_: Any) -> None:
+        gevent.spawn(self._finish, environment)
+
+    def _carry(self, hold: Hold) -> None:
+        station = self.station
+        if station is None or station.is_stopping or station.gate.in_flight:
+            return  # the master hears nothing, and takes the hold for spoiled
+        running = RunningHold(station, hold)
+        while not station.closed.wait(REPORT_EVERY_S) or not station.drained.wait(REPORT_EVERY_S):
+            self._report(running, hold, None)
+        records = running.taken()
+        self._report(running, hold, running.end(), records)
+
+    def _report(self, running: RunningHold, hold: Hold, health: Health | None, last: bytes | None = None) -> None:
+        station = self.station
+        assert station is not None  # noqa: S101
+        report = {
+            "number": hold.number,
+            "records": running.taken() if last is None else last,
+            "opened_ns": running.opened_ns,
+            "in_flight": station.gate.in_flight,
+            "closed_by": station.gate.closed_by,
+            "seconds": running.since_open_s,
+            "health": None if health is None else asdict(health),
+            "rest_ns": max(station.free_ns - monotonic_ns(), 0),
+        }
+        self._runner.send_message(REPORT, report)
+
+    def _finish(self, environment: Any) -> None:
+        """Everything is counted; the master has the last of it before Locust ends this process."""
+        if self.station is not None:
+            self.station.stop()
+        report: dict[str, Any] = {}
+        environment.events.report_to_master.fire(client_id=self._runner.client_id, data=report)
+        self._runner.send_message(FINISHED, report)

@@ -1,0 +1,65 @@
+"""Finds the limit of a scoring endpoint: `locust -f find_limit.py --host URI --goal 'p95<=300ms' --headless`.
+
+With a run folder (`--run-folder`, or the variable REDLINE_RUN) everything asked stands in its run.json and everything
+seen is written there. The same file runs headless, in Locust's web page, with --processes, or as master and workers.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from capacity.exits import exit_of
+from capacity.goals import with_defaults
+from capacity.plan import Plan
+from capacity.runfolder import write_verdict
+from capacity.verdict import Verdict, verdict_as_json
+from locustfiles import _progress
+from locustfiles._crew import Crew
+from locustfiles._search import find
+from locustfiles._session import attach
+from locustfiles._user import ScoringUser
+from scoring.errors import Exit, RedlineError
+
+__all__ = ["ScoringUser"]
+
+READY_WITHIN_S = 60.0
+
+
+def search(crew: Crew, plan: Plan, folder: Path | None) -> int:
+    """The verdict stands in the run folder, or on stdout in a plain Locust run."""
+    plan = replace(plan, goals=with_defaults(plan.goals))
+    if not crew.users_ready(plan.max_users, READY_WITHIN_S):
+        raise RedlineError(
+            f"not all {plan.max_users} users could be started", "ask for fewer: --max-users", Exit.UNFAIR
+        )
+    verdict = find(crew, plan, folder)
+    _progress.send("verdict", verdict=str(verdict.kind))
+    if folder is None:
+        sys.stdout.write(told(verdict))
+        return int(exit_of(verdict, None))
+    write_verdict(folder, verdict_as_json(verdict))
+    return int(Exit.FINE)
+
+
+def told(verdict: Verdict) -> str:
+    """The verdict in a few lines, for runs without a report."""
+    limits = (
+        f"  {limit.goal}: {limit.level} users, 95 % interval {limit.low} to {limit.high or 'more'}"
+        for limit in verdict.limits
+        if limit.level is not None
+    )
+    first = verdict.first_rejected_users
+    return "\n".join(
+        (
+            f"{verdict.kind}: {verdict.reason}",
+            *limits,
+            f"  first 429 or 503 at {first} users" if first else "  no 429 or 503 was seen",
+            f"  peak {verdict.peak_rps:.1f} requests/s; {verdict.rejected_count} rejected in all",
+            "",
+        )
+    )
+
+
+attach("limit", search, also_without_run_folder=True)

@@ -1,0 +1,1 @@
+"""Numbers to documents: functions that return text."""

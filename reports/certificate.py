@@ -1,0 +1,178 @@
+"""Was it a fair measurement? One row per condition, each with the evidence (limit-search.md §4 and §5.12)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from capacity.goals import Goal, parse_goal
+from capacity.validity import CPU_RATIO, RUN_QUEUE_RATIO, TIMELY_RATIO, allowed_lag_s
+from capacity.verdict import Client, Kind, Verdict
+from reports.limit import LimitReport
+from reports.words import attempts_words, percent
+from scoring.errors import RedlineError
+from scoring.units import show_count, show_ms, show_seconds
+
+LITTLE_RATIO = 0.03
+"""Little's law, N = X·R, may miss by this much before a level's rate or latency is doubted (limit-search.md §3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRow:
+    """One condition of a fair measurement. `word` is ok, warn, fail or unknown."""
+
+    name: str
+    word: str
+    evidence: str
+
+
+def certificate(report: LimitReport) -> tuple[CheckRow, ...]:
+    """Every condition, in the order a doubting reader asks for them."""
+    verdict = report.verdict
+    return (_client(verdict), *_generator(report), *_measurement(verdict), *_cost(report), _complete(report))
+
+
+def fairness(report: LimitReport) -> str:
+    """One sentence: fair with its figures, or not fair with every reason."""
+    if report.verdict.client.valid and not report.verdict.levels:
+        return "Nothing was measured under load, so nothing is said of it."
+    return client_words(report.verdict.client)
+
+
+def client_words(client: Client) -> str:
+    """Was it a fair measurement, as far as the client tells?"""
+    if not client.valid:
+        return f"The measurement was not fair: {'; '.join(client.reasons) or 'no reason was recorded'}."
+    figures = (
+        (client.cpu_ratio, f"client CPU {percent(client.cpu_ratio)} at most"),
+        (client.lag_p99_ms, f"lag p99 {show_ms(client.lag_p99_ms)}"),
+        (client.timely_ratio, f"{percent(client.timely_ratio, 2)} of sends on time"),
+    )
+    said = ", ".join(text for value, text in figures if value is not None)
+    return f"The measurement was fair: {said or 'no sign that the client was the wall'}."
+
+
+def _client(verdict: Verdict) -> CheckRow:
+    client = verdict.client
+    said = "; ".join(client.reasons)
+    if client.valid:
+        return CheckRow("The endpoint was the wall", "warn" if said else "ok", said or "no sign that the client was it")
+    return CheckRow("The endpoint was the wall", "fail", said or "the client was judged unfit, no reason recorded")
+
+
+def _generator(report: LimitReport) -> tuple[CheckRow, ...]:
+    client = report.verdict.client
+    lag, timely, cpu, queue = client.lag_p99_ms, client.timely_ratio, client.cpu_ratio, client.run_queue_ratio
+    allowed_ms = 1000 * allowed_lag_s(_goals(report.run_facts.goals))
+    rows = (
+        _row("Client lag", lag, lambda ms: ms <= allowed_ms, f"p99 {show_ms(lag)}, fair up to {show_ms(allowed_ms)}"),
+        _row(
+            "Sends on time",
+            timely,
+            lambda ratio: ratio >= TIMELY_RATIO,
+            f"{percent(timely, 2)}, fair from {percent(TIMELY_RATIO, 1)}",
+        ),
+        _row(
+            "Client CPU",
+            cpu,
+            lambda ratio: ratio < CPU_RATIO,
+            f"{percent(cpu)} of a core at most, fair below {percent(CPU_RATIO)}",
+        ),
+        _row(
+            "Wait for a CPU",
+            queue,
+            lambda ratio: ratio <= RUN_QUEUE_RATIO,
+            f"{percent(queue, 1)} of the time, fair up to {percent(RUN_QUEUE_RATIO)}",
+        ),
+    )
+    beyond = "warn" if client.valid else "fail"
+    return tuple(replace(row, word=beyond) if row.word == "warn" else row for row in rows)
+
+
+def _measurement(verdict: Verdict) -> tuple[CheckRow, ...]:
+    little, warm_up_s = verdict.little_residual_ratio, verdict.warm_up_s
+    discarded = sum(trial.outcome == "invalid" for trial in verdict.trials)
+    used = sum(trial.outcome not in ("invalid", "warm-up") for trial in verdict.trials)
+    residual = f"N and X·R differ by {percent(little, 1)} at most, fair up to {percent(LITTLE_RATIO)}"
+    return (
+        _row("Little's law", little, lambda ratio: ratio <= LITTLE_RATIO, residual),
+        _row("Warm-up", warm_up_s, _always, f"the first {show_seconds(warm_up_s)} are left out"),
+        _row(
+            "Trials",
+            len(verdict.trials) or None,
+            lambda _: discarded <= used,
+            f"{show_count(used)} used, {show_count(discarded)} discarded as no fair measurement",
+        ),
+        _both_sides(verdict),
+        _counts(verdict),
+    )
+
+
+def _both_sides(verdict: Verdict) -> CheckRow:
+    name, best = "Evidence on both sides", verdict.binding
+    if best is None or best.level is None:
+        return CheckRow(name, "unknown", "no limit was reached")
+    if best.high is None:
+        word = "ok" if verdict.kind is Kind.AT_LEAST else "warn"
+        return CheckRow(name, word, f"{best.goal} was kept at every level tried: a lower bound, not a limit")
+    word = "ok" if best.confirmed else "warn"
+    kept = "is confirmed" if best.confirmed else "is kept but not confirmed"
+    return CheckRow(name, word, f"{best.goal} {kept} at {best.level} and missed above {best.high}")
+
+
+def _counts(verdict: Verdict) -> CheckRow:
+    name = "Counts add up"
+    off = [level.users for level in verdict.levels if sum(level.status_count.values()) != level.attempt_count]
+    if off:
+        return CheckRow(name, "fail", f"codes and attempts differ at {', '.join(map(str, off))} users")
+    total = sum(level.attempt_count for level in verdict.levels)
+    evidence = f"every one of {show_count(total)} attempts has a code or a failure"
+    return _row(name, total if verdict.levels else None, _always, evidence)
+
+
+def _cost(report: LimitReport) -> tuple[CheckRow, ...]:
+    verdict, facts = report.verdict, report.run_facts
+    spent = verdict.kind is Kind.BUDGET_SPENT
+    harm = verdict.rejected_count
+    return (
+        CheckRow(
+            "Time budget",
+            "warn" if spent else "ok",
+            f"{show_seconds(verdict.cost.seconds)} of {show_seconds(facts.budget_s)}, "
+            f"{attempts_words(verdict.cost.attempt_count)}",
+        ),
+        CheckRow(
+            "Harm budget",
+            "ok" if harm <= facts.harm_budget else "warn",
+            f"{show_count(harm)} rejected requests caused, {show_count(facts.harm_budget)} allowed",
+        ),
+    )
+
+
+def _complete(report: LimitReport) -> CheckRow:
+    if report.verdict.interrupted:
+        return CheckRow("Complete run", "warn", "interrupted; judged by what was measured until then")
+    if not report.run_facts.finished:
+        return CheckRow("Complete run", "warn", "the writer stopped early; judged by what its folder holds")
+    return CheckRow("Complete run", "ok", "ended by itself and wrote all its records")
+
+
+def _row(name: str, value: float | None, fine: Callable[[float], bool], evidence: str) -> CheckRow:
+    """Unknown without a value; else ok when it is fine, warn when not."""
+    if value is None:
+        return CheckRow(name, "unknown", "not measured")
+    return CheckRow(name, "ok" if fine(value) else "warn", evidence)
+
+
+def _always(_: float) -> bool:
+    return True
+
+
+def _goals(texts: tuple[str, ...]) -> tuple[Goal, ...]:
+    """The goals that can be read; one from a newer version sets no bound here."""
+    goals = []
+    for text in texts:
+        with suppress(RedlineError):
+            goals.append(parse_goal(text))
+    return tuple(goals)

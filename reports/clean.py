@@ -1,0 +1,81 @@
+"""A copy of any report in which every text is safe to show: printable, bounded, and free of secrets.
+
+Every renderer takes this copy first, so no field can be forgotten. Escaping for HTML, Markdown, CSV or XML is the
+renderer's own work and comes after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import fields, is_dataclass, replace
+from enum import Enum
+from typing import Any, TypeVar
+
+from capacity.verdict import Recommended
+from scoring.endpoint import Endpoint
+from scoring.redact import redact
+from scoring.text import harmless
+
+MAX_CHARS = 4096
+_BEFORE_REDACTION = 65_536
+_HIDDEN: dict[str, Any] = dict.fromkeys(
+    ("key_env", "key_file", "key_vault", "ca_file", "scenario", "arm_id", "workspace_id")
+)
+
+Value = TypeVar("Value")
+
+
+def harmless_copy(value: Value, secrets: Iterable[str] = ()) -> Value:
+    """The same value with every text in it harmless and redacted, at any depth. Applied twice it gives the same."""
+    return _copy(value, tuple(secrets))  # type: ignore[no-any-return]
+
+
+def clean_text(text: str, secrets: Iterable[str] = (), *, keep_newlines: bool = False) -> str:
+    """One foreign text made harmless, then redacted, then cut: a secret that a cut would halve is still found."""
+    whole = harmless(text, max_chars=_BEFORE_REDACTION, keep_newlines=keep_newlines)
+    limit = _BEFORE_REDACTION if keep_newlines else MAX_CHARS
+    return harmless(redact(whole, secrets), max_chars=limit, keep_newlines=keep_newlines)
+
+
+def _copy(value: Any, secrets: tuple[str, ...]) -> Any:
+    if isinstance(value, Enum):
+        return value
+    if isinstance(value, str):
+        return clean_text(value, secrets)
+    if isinstance(value, tuple | list):
+        return type(value)(_copy(one, secrets) for one in value)
+    if isinstance(value, dict):
+        return {_copy(key, secrets): _copy(one, secrets) for key, one in value.items()}
+    if isinstance(value, Recommended):
+        return _recommended(value, secrets)
+    if isinstance(value, Endpoint):
+        return _endpoint(value, secrets)
+    if is_dataclass(value) and not isinstance(value, type):
+        return type(value)(**_fields(value, secrets))
+    return value
+
+
+def _fields(value: Any, secrets: tuple[str, ...]) -> dict[str, Any]:
+    return {one.name: _copy(getattr(value, one.name), secrets) for one in fields(value)}
+
+
+def _recommended(value: Recommended, secrets: tuple[str, ...]) -> Recommended:
+    """Text to paste keeps its lines; all else is one line."""
+    paste = {_copy(name, secrets): clean_text(text, secrets, keep_newlines=True) for name, text in value.paste.items()}
+    return Recommended(**{**_fields(value, secrets), "paste": paste})
+
+
+def _endpoint(value: Endpoint, secrets: tuple[str, ...]) -> Endpoint:
+    """The endpoint without the query of its URI, which may sign requests, and without the places of its secrets."""
+    whole = value.scoring_uri.partition("?")[0]
+    uri = whole if clean_text(whole, secrets) == whole else f"{whole.partition('://')[0]}://{value.host_header}/"
+    return replace(
+        value,
+        name=clean_text(value.name, secrets),
+        scoring_uri=uri,
+        deployment=None if value.deployment is None else clean_text(value.deployment, secrets),
+        goals=_copy(value.goals, secrets),
+        need=_copy(value.need, secrets),
+        auth=clean_text(value.auth, secrets),
+        **_HIDDEN,
+    )

@@ -1,0 +1,90 @@
+"""Levels and trials as CSV by RFC 4180; no cell can be taken for a formula by a spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from io import StringIO
+
+from capacity.verdict import Level, Trial
+from reports.clean import harmless_copy
+from reports.limit import LimitReport
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠")
+
+Cell = str | int | float | None
+
+
+def levels_csv(report: LimitReport) -> str:
+    """One row per number of users; a column per code and failure class. An empty cell was not measured."""
+    levels = harmless_copy(report.verdict.levels)
+    labels = sorted({label for level in levels for label in level.status_count})
+    names = (*_LEVEL_COLUMNS, *(f"count_{label}" for label in labels))
+    rows = ((*_level(level), *(level.status_count.get(label, 0) for label in labels)) for level in levels)
+    return _written(names, rows)
+
+
+def trials_csv(report: LimitReport) -> str:
+    """One row per trial, in the order they were run."""
+    return _written(_TRIAL_COLUMNS, map(_trial, harmless_copy(report.verdict.trials)))
+
+
+_LEVEL_COLUMNS = (
+    "users",
+    "attempt_count",
+    "good_count",
+    "measured_s",
+    "completed_rps",
+    "p50_ms",
+    "p90_ms",
+    "p95_ms",
+    "p99_ms",
+    "p999_ms",
+    "max_ms",
+    "server_p50_ms",
+    "in_flight_mean",
+    "trial_count",
+    "discarded_count",
+    "first_at",
+)
+_TRIAL_COLUMNS = (
+    "number",
+    "users",
+    "purpose",
+    "started_s",
+    "seconds",
+    "attempt_count",
+    "rejected_count",
+    "outcome",
+    "why",
+)
+
+
+def _level(level: Level) -> tuple[Cell, ...]:
+    named = {"measured_s": level.seconds}
+    return tuple(named[name] if name in named else getattr(level, name) for name in _LEVEL_COLUMNS)
+
+
+def _trial(trial: Trial) -> tuple[Cell, ...]:
+    return tuple(getattr(trial, name) for name in _TRIAL_COLUMNS)
+
+
+def _written(names: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\r\n")
+    writer.writerow([guarded(name) for name in names])
+    writer.writerows([guarded(cell) for cell in row] for row in rows)
+    return text.getvalue()
+
+
+def guarded(cell: Cell) -> Cell:
+    """Numbers as they are, to nine significant digits; a text that a spreadsheet would compute starts with a quote.
+
+    >>> guarded("=1+1"), guarded("pass"), guarded(-1.5)
+    ("'=1+1", 'pass', -1.5)
+    """
+    if isinstance(cell, float):
+        return float(f"{cell:.9g}")
+    if isinstance(cell, str) and cell.startswith(FORMULA_STARTS):
+        return f"'{cell}"
+    return cell

@@ -1,0 +1,129 @@
+"""The machine-readable reports, field by field as contracts.md §3 has them (docs/schemas/*.schema.json)."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict
+from typing import Any
+
+from capacity.verdict import Level, Limit
+from reports.certificate import certificate, fairness
+from reports.clean import harmless_copy
+from reports.codes import CodeRow, codes_table
+from reports.limit import LimitReport, headline
+from reports.load import LoadReport, load_headline
+from scoring.endpoint import Endpoint
+
+SCHEMA = 1
+
+
+def limit_json(report: LimitReport) -> str:
+    """The limit report as one JSON document. Absent knowledge is null."""
+    clean = harmless_copy(report)
+    verdict = clean.verdict
+    document = {
+        "schema": SCHEMA,
+        "verdict": verdict.kind.value,
+        "decision": clean.decision,
+        "binding_goal": verdict.binding_goal,
+        "limits": [_limit(limit) for limit in verdict.limits],
+        "first_rejected_users": verdict.first_rejected_users,
+        "knee_users": verdict.knee_users,
+        "peak_rps": verdict.peak_rps,
+        "levels": [_level(level) for level in verdict.levels],
+        "harm": {"rejected_count": verdict.rejected_count},
+        "client": asdict(verdict.client),
+        "recommended": asdict(clean.recommended),
+        "cost": asdict(verdict.cost),
+        "run": clean.run,
+        **_limit_extras(clean),
+    }
+    return _text(document)
+
+
+def load_json(report: LoadReport) -> str:
+    """The load report as one JSON document; `levels` has one row."""
+    clean = harmless_copy(report)
+    document = {
+        "schema": SCHEMA,
+        "thresholds": [{**asdict(one), "outcome": one.outcome} for one in clean.thresholds],
+        "levels": [_level(clean.level)],
+        "latency_ms": {"mean": clean.mean_ms, "percentiles": [asdict(one) for one in clean.percentiles]},
+        "harm": {"rejected_count": clean.rejected_count},
+        "client": asdict(clean.client),
+        "cost": asdict(clean.cost),
+        "run": clean.run,
+        "headline": load_headline(clean),
+        "interrupted": clean.interrupted,
+        "received_bytes": clean.received_bytes,
+        "endpoint": _endpoint(clean.endpoint),
+        "run_facts": asdict(clean.run_facts),
+        "failures": [asdict(one) for one in clean.failures],
+    }
+    return _text(document)
+
+
+def _limit_extras(clean: LimitReport) -> dict[str, Any]:
+    verdict = clean.verdict
+    return {
+        "headline": headline(clean),
+        "reason": verdict.reason,
+        "decision_sentence": clean.decision_sentence,
+        "interrupted": verdict.interrupted,
+        "fairness": fairness(clean),
+        "certificate": [asdict(row) for row in certificate(clean)],
+        "codes": [_code(row) for row in codes_table(clean)],
+        "first_seen": verdict.first_seen,
+        "warm_up_s": verdict.warm_up_s,
+        "little_residual_ratio": verdict.little_residual_ratio,
+        "trials": [asdict(trial) for trial in verdict.trials],
+        "endpoint": _endpoint(clean.endpoint),
+        "run_facts": asdict(clean.run_facts),
+        "failures": [asdict(one) for one in clean.failures],
+    }
+
+
+def _limit(limit: Limit) -> dict[str, Any]:
+    return {
+        "goal": limit.goal,
+        "users": limit.level,
+        "interval": [limit.low, limit.high],
+        "confirmed": limit.confirmed,
+        "bound_ratio": limit.bound_ratio,
+        "bad_count": limit.bad_count,
+        "attempt_count": limit.attempt_count,
+    }
+
+
+def _level(level: Level) -> dict[str, Any]:
+    first = ("users", "attempt_count", "good_count", "completed_rps", "status_count", "p50_ms", "p95_ms", "p99_ms")
+    values = asdict(level)
+    values["measured_s"] = values.pop("seconds")
+    return {name: values[name] for name in first} | {name: one for name, one in values.items() if name not in first}
+
+
+def _code(row: CodeRow) -> dict[str, Any]:
+    names = ("label", "name", "first_users", "count", "cause", "next_step")
+    return {name: getattr(row, name) for name in names}
+
+
+def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
+    """What identifies the endpoint, and nothing of where its secrets are kept."""
+    names = ("name", "hosting", "scoring_uri", "deployment", "instances", "max_concurrent")
+    return {name: getattr(endpoint, name) for name in names}
+
+
+def _text(document: dict[str, Any]) -> str:
+    return json.dumps(_finite(document), ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN and no infinity: both are absent knowledge. Floats keep nine significant digits."""
+    if isinstance(value, float):
+        return float(f"{value:.9g}") if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return value

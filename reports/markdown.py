@@ -1,0 +1,158 @@
+"""The limit report as Markdown for job summaries and pull requests; foreign text can start no markup and no command."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from reports.certificate import certificate, fairness
+from reports.clean import harmless_copy
+from reports.codes import codes_table, failures_words
+from reports.limit import LimitReport, headline, level_marks, limits_table, remarks, sizing_words, verdict_word
+from reports.numbers import three_numbers
+from reports.words import instant_words, rate_number, sentence_case, users_words
+from scoring.units import show_count, show_ms
+
+MAX_BYTES = 900_000
+"""Below the mebibyte that GitHub takes for a job summary."""
+_MARKUP = re.compile(
+    r"[\\`*\[\]|~<>&$]"  # Markdown, HTML, mathematics
+    r"|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])"  # emphasis; inside a word an underscore is none
+    r"|:(?=[:/])|(?<=:):"  # workflow commands, addresses
+    r"|(?<=www)\.|^[-+=]"  # addresses, lists, underlines
+    r"|[@#]"  # mentions
+)
+_IN_PRE = re.compile(r"[&<>\"':@#`]")
+_MENTIONS = {"@": "&#64;&#8203;", "#": "&#35;&#8203;"}
+
+
+def limit_markdown(report: LimitReport, *, max_bytes: int = MAX_BYTES) -> str:
+    """Verdict, numbers, limits, levels, codes, settings and certificate, at most `max_bytes` of UTF-8."""
+    clean = harmless_copy(report)
+    blocks = (
+        _verdict(clean),
+        _numbers(clean),
+        _section("Limits", _limits(clean)),
+        _section("Levels", _levels(clean)),
+        _section("Codes", _codes(clean)),
+        _section("Recommended settings", _settings(clean)),
+        _section("Validity certificate", _certificate(clean)),
+        _origin(clean),
+    )
+    return cut("\n\n".join(block for block in blocks if block) + "\n", max_bytes)
+
+
+def escaped(text: str) -> str:
+    """The text as it is read, with all that could be markup, a link, a mention or a workflow command as entities.
+
+    A mention is found in the rendered text, so a zero-width space stands behind `@` and `#`.
+
+    >>> escaped("a|b @team ::error::")
+    'a&#124;b &#64;&#8203;team &#58;&#58;error&#58;&#58;'
+    """
+    return _MARKUP.sub(lambda match: _MENTIONS.get(match[0], f"&#{ord(match[0])};"), text)
+
+
+def cut(text: str, max_bytes: int) -> str:
+    """Whole lines up to `max_bytes`, the last one saying how many lines were left out."""
+    if len(text.encode()) <= max_bytes:
+        return text
+    lines, kept, size = text.splitlines(), [], 0
+    room = max_bytes - len(f"\n{len(lines)} more lines\n")
+    for line in lines:
+        size += len(line.encode()) + 1
+        if size > room:
+            break
+        kept.append(line)
+    return "\n".join([*kept, "", f"{len(lines) - len(kept)} more lines"]) + "\n"
+
+
+def _verdict(report: LimitReport) -> str:
+    lines = [f"## {escaped(verdict_word(report))}: {escaped(headline(report))}"]
+    said = ([sentence_case(report.decision_sentence)] if report.decision_sentence else []) + list(remarks(report))
+    return "\n\n".join([*lines, *(escaped(sentence) for sentence in said), escaped(fairness(report))])
+
+
+def _numbers(report: LimitReport) -> str:
+    lines = (
+        f"- {one.label}: **{escaped(one.value)}** {one.unit} ({escaped(one.note)})" for one in three_numbers(report)
+    )
+    return "\n".join(lines)
+
+
+def _limits(report: LimitReport) -> str:
+    rows = [(row.goal, row.users, row.interval, row.rests_on, row.bound, row.state) for row in limits_table(report)]
+    return _table(("Goal", "Limit:", "Interval:", "Bad answers at the limit:", "At most:", "State"), rows)
+
+
+def _levels(report: LimitReport) -> str:
+    rows = [
+        (
+            show_count(level.users),
+            rate_number(level.completed_rps),
+            *(show_ms(ms) for ms in (level.p50_ms, level.p95_ms, level.p99_ms)),
+            failures_words(level.status_count) or "none",
+            ", ".join(level_marks(report.verdict, level.users)),
+        )
+        for level in report.verdict.levels
+    ]
+    return _table(("Users:", "Requests/s:", "p50:", "p95:", "p99:", "Failed", "Remarks"), rows)
+
+
+def _codes(report: LimitReport) -> str:
+    rows = [
+        (
+            row.label,
+            row.name,
+            "–" if row.first_users is None else users_words(row.first_users),
+            show_count(row.count),
+            sentence_case(row.cause),
+            sentence_case(row.next_step),
+        )
+        for row in codes_table(report)
+        if not row.good
+    ]
+    return _table(("Code", "Meaning", "First at", "Count:", "Cause", "Do next"), rows)
+
+
+def _settings(report: LimitReport) -> str:
+    advice = report.recommended
+    parts = [_table(("Setting", "Value"), list(advice.settings.items()))]
+    why = [*advice.why, *(sizing_words(one) for one in advice.sizing)]
+    parts.append("\n".join(f"- {escaped(sentence_case(line))}" for line in why))
+    parts += [f"{escaped(name)}:\n\n<pre>{_in_pre(text)}</pre>" for name, text in advice.paste.items()]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _certificate(report: LimitReport) -> str:
+    return _table(
+        ("Condition", "Word", "Evidence"), [(row.name, row.word, row.evidence) for row in certificate(report)]
+    )
+
+
+def _origin(report: LimitReport) -> str:
+    facts = report.run_facts
+    said = (
+        f"redline {facts.tool_version}, run {report.run}, {instant_words(facts.started_at)}, "
+        f"configuration {facts.configuration_hash}"
+    )
+    return f"{escaped(said)}\n\n<pre>{_in_pre(facts.command)}</pre>"
+
+
+def _section(name: str, body: str) -> str:
+    return f"### {name}\n\n{body}" if body else ""
+
+
+def _table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table; a name that ends in a colon has its column to the right. Empty without rows."""
+    lines = [f"| {' | '.join(escaped(cell) or ' ' for cell in row)} |" for row in rows]
+    if not lines:
+        return ""
+    head = f"| {' | '.join(name.rstrip(':') for name in names)} |"
+    rule = f"| {' | '.join('---:' if name.endswith(':') else '---' for name in names)} |"
+    return "\n".join([head, rule, *lines])
+
+
+def _in_pre(text: str) -> str:
+    """Text inside `<pre>`: a fence could be closed from within, an entity cannot."""
+    return _IN_PRE.sub(lambda match: f"&#{ord(match[0])};", text.rstrip("\n"))

@@ -1,0 +1,253 @@
+"""Three plots of a limit search: rate, latency and codes against users, each with its finding and its data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter
+
+from capacity.goals import parse_goal
+from capacity.verdict import Level, Verdict
+from reports.axes import (
+    BLUE,
+    END_LABELS,
+    GREEN,
+    GREY,
+    MARGIN,
+    NARROW,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILION,
+    WIDE,
+    Frame,
+    categories,
+    end_labels,
+    latency_axis,
+    named,
+    rate_axis,
+    rendered,
+    users_axis,
+)
+from reports.codes import bad_count, codes_table, is_good
+from reports.limit import LimitReport, level_at, peak_words, rejection_label
+from reports.svg import INK
+from reports.words import concurrent, rate_number, users_words
+from scoring.errors import RedlineError
+from scoring.units import MS, show_count, show_ms, show_ratio
+
+MAX_LEVELS = 200
+HATCHES = ("///", "...", "xxx", "\\\\\\", "+++")
+BAD_COLORS = (VERMILION, ORANGE, PURPLE, SKY, BLUE)
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """One figure in two widths. The title states the finding; columns and rows are the data behind it."""
+
+    key: str
+    title: str
+    caption: str
+    wide: Markup
+    narrow: Markup
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def plots(report: LimitReport) -> tuple[Plot, ...]:
+    """The plots that the data allows: none without levels, no latency without good answers."""
+    levels = thinned(report.verdict.levels)
+    if not levels:
+        return ()
+    drawn = [_throughput(report, levels)]
+    if any(level.p50_ms is not None for level in levels):
+        drawn.append(_latency(report, levels))
+    if any(bad_count(level) for level in levels):
+        drawn.append(_codes(report, levels))
+    return tuple(drawn)
+
+
+def thinned(levels: Sequence[Level], at_most: int = MAX_LEVELS) -> tuple[Level, ...]:
+    """At most `at_most` levels, evenly picked, the first and the last among them."""
+    if len(levels) <= at_most:
+        return tuple(levels)
+    step = (len(levels) - 1) / (at_most - 1)
+    return tuple(levels[round(i * step)] for i in range(at_most))
+
+
+def _throughput(report: LimitReport, levels: Sequence[Level]) -> Plot:
+    verdict = report.verdict
+    best = verdict.binding.level if verdict.binding else None
+    title = f"The rate peaks at {peak_words(verdict)}"
+    if best and verdict.binding and verdict.binding.high is not None:
+        title += f"; {concurrent(best)} is the most within {verdict.binding_goal}"
+    title += "."
+
+    def draw(axes: Axes, frame: Frame) -> None:
+        users = [level.users for level in levels]
+        axes.plot(users, [level.completed_rps for level in levels], color=BLUE, marker="o", clip_on=False, zorder=3)
+        _mark_limit(axes, verdict, users, frame)
+        _mark_first_rejection(axes, verdict, levels)
+        _mark_knee(axes, verdict)
+        rate_axis(axes, users, [level.completed_rps for level in levels])
+        users_axis(axes, users, frame)
+        named(axes, "good answers per second", frame)
+
+    rows = [(show_count(one.users), rate_number(one.completed_rps), show_count(bad_count(one))) for one in levels]
+    caption = "Good answers per second at each number of users; the band is the limit's 95 % interval."
+    return _plot("throughput", title, caption, draw, ("users", "requests/s", "failed"), rows)
+
+
+def _latency(report: LimitReport, levels: Sequence[Level]) -> Plot:
+    kept = [level for level in levels if level.p50_ms is not None]
+    at = level_at(report.verdict, report.verdict.binding.level if report.verdict.binding else None) or kept[-1]
+    title = f"At {users_words(at.users)}, half the answers take up to {show_ms(at.p50_ms)}"
+    title += f" and 95 % up to {show_ms(at.p95_ms)}."
+    series = (
+        ("p50", [level.p50_ms for level in kept], BLUE, "-", "o"),
+        ("p95", [level.p95_ms for level in kept], VERMILION, "--", "s"),
+        ("p99", [level.p99_ms for level in kept], PURPLE, ":", "^"),
+    )
+    goals = _latency_goals(report)
+
+    def draw(axes: Axes, frame: Frame) -> None:
+        users = [level.users for level in kept]
+        for name, values, color, dash, marker in series:
+            axes.plot(
+                users,
+                [v if v is not None else float("nan") for v in values],
+                color=color,
+                ls=dash,
+                marker=marker,
+                clip_on=False,
+                label=name,
+            )
+        known = [value for _, values, *_ in series for value in values if value is not None] + [ms for _, ms in goals]
+        latency_axis(axes, known)
+        for text, ms in goals:
+            axes.axhline(ms, color=INK, lw=1, ls=(0, (6, 3)))
+            axes.annotate(
+                text, (0, ms), xycoords=axes.get_yaxis_transform(), xytext=(4, 4), textcoords="offset points", size=11
+            )
+        end_labels(axes, [(name, values[-1]) for name, values, *_ in series], users[-1], frame)
+        users_axis(axes, users, frame)
+        named(axes, "latency of good answers" if frame is WIDE else "latency", frame)
+
+    rows = [(show_count(one.users), *(show_ms(ms) for ms in (one.p50_ms, one.p95_ms, one.p99_ms))) for one in kept]
+    caption = "Percentiles over good answers at each number of users" + (
+        "; the dashed line is the goal." if goals else "."
+    )
+    return _plot("latency", title, caption, draw, ("users", "p50", "p95", "p99"), rows, right=END_LABELS)
+
+
+def _codes(report: LimitReport, levels: Sequence[Level]) -> Plot:
+    labels = [row.label for row in codes_table(report) if row.count]
+    good = [label for label in labels if is_good(label)]
+    bad = [label for label in labels if not is_good(label)]
+    shown = [*good, *bad[: len(HATCHES)]]
+    first = min((level for level in levels if bad_count(level)), key=lambda level: level.users)
+    title = (
+        f"Answers fail from {users_words(first.users)} on: {show_ratio(bad_count(first), first.attempt_count)} there."
+    )
+
+    def draw(axes: Axes, frame: Frame) -> None:
+        x, below = range(len(levels)), [0.0] * len(levels)
+        for label in shown:
+            share = [100 * level.status_count.get(label, 0) / max(level.attempt_count, 1) for level in levels]
+            color = GREY if label in good else BAD_COLORS[bad.index(label)]
+            hatch = None if label in good else HATCHES[bad.index(label)]
+            axes.bar(
+                x,
+                share,
+                bottom=below,
+                width=0.72,
+                color=color,
+                hatch=hatch,
+                label=label,
+                linewidth=0,
+                alpha=0.45 if label in good else 1.0,
+            )
+            below = [sum(pair) for pair in zip(below, share, strict=True)]
+        categories(axes, [level.users for level in levels], frame)
+        axes.set_ylim(0, 100)
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f} %"))
+        axes.legend(
+            loc="lower right", bbox_to_anchor=(1, 1.0), ncols=3, frameon=False, borderaxespad=0.2, handlelength=1.4
+        )
+        named(axes, "share of attempts", frame)
+
+    rows = [
+        (show_count(one.users), *(show_count(one.status_count.get(label, 0)) for label in labels)) for one in levels
+    ]
+    caption = "Share of each code or failure among the attempts at each number of users."
+    return _plot("codes", title, caption, draw, ("users", *labels), rows)
+
+
+def _plot(
+    key: str,
+    title: str,
+    caption: str,
+    draw: Callable[[Axes, Frame], None],
+    columns: tuple[str, ...],
+    rows: Sequence[tuple[str, ...]],
+    right: int = MARGIN,
+) -> Plot:
+    wide = rendered(key, title, caption, draw, WIDE, right)
+    narrow = rendered(key, title, caption, draw, NARROW, MARGIN)
+    return Plot(key, title, caption, wide, narrow, columns, tuple(rows))
+
+
+def _mark_limit(axes: Axes, verdict: Verdict, users: Sequence[int], frame: Frame) -> None:
+    best = verdict.binding
+    if best is None or best.level is None:
+        return
+    top = best.high if best.high is not None else max(users)
+    axes.axvspan(max(best.low - 0.4, 0.5), top + 0.4, color=SKY, alpha=0.25, lw=0, zorder=1)
+    axes.axvline(best.level, color=INK, lw=1.2, zorder=2)
+    left = best.level > sum(users) / len(users) or frame is NARROW
+    word = f"limit {best.level}" if best.high is not None else f"at least {best.level}"
+    axes.annotate(
+        word,
+        (best.level, 1),
+        xycoords=axes.get_xaxis_transform(),
+        xytext=(-8 if left else 8, -12),
+        textcoords="offset points",
+        ha="right" if left else "left",
+        weight="bold",
+    )
+
+
+def _mark_first_rejection(axes: Axes, verdict: Verdict, levels: Sequence[Level]) -> None:
+    at = level_at(verdict, verdict.first_rejected_users)
+    if at is None:
+        return
+    axes.plot([at.users], [at.completed_rps], color=VERMILION, marker="X", markersize=11, ls="none", zorder=4)
+    axes.annotate(
+        f"first {rejection_label(verdict)} at {at.users}",
+        (at.users, at.completed_rps),
+        xytext=(10, -22),
+        textcoords="offset points",
+        ha="right" if at.users == levels[-1].users else "left",
+    )
+
+
+def _mark_knee(axes: Axes, verdict: Verdict) -> None:
+    at = level_at(verdict, verdict.knee_users)
+    if at is None or (verdict.binding and verdict.binding.level == at.users):
+        return
+    axes.plot([at.users], [at.completed_rps], color=GREEN, marker="D", markersize=9, ls="none", zorder=4)
+    axes.annotate(f"knee {at.users}", (at.users, at.completed_rps), xytext=(8, -20), textcoords="offset points")
+
+
+def _latency_goals(report: LimitReport) -> list[tuple[str, float]]:
+    goals = []
+    for limit in report.verdict.limits:
+        with suppress(RedlineError):
+            slow_ns = parse_goal(limit.goal).slow_ns
+            if slow_ns is not None:
+                goals.append((limit.goal, slow_ns / MS))
+    return goals

@@ -1,0 +1,251 @@
+"""The reports as plain text for a terminal: readable without colour, words before signs, the verdict first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from capacity.verdict import Level
+from reports.certificate import certificate, client_words, fairness
+from reports.clean import harmless_copy
+from reports.codes import codes_table, failures_words
+from reports.limit import (
+    LimitReport,
+    headline,
+    kind_word,
+    latency_table,
+    level_marks,
+    limits_table,
+    peak_words,
+    remarks,
+    safe_words,
+    sizing_words,
+    verdict_tone,
+)
+from reports.load import LoadReport, interval_ms_words, load_headline, load_word
+from reports.texttable import Column, bar, columns_of, hung, padded, painted, table, wrapped
+from reports.words import attempts_words, rate_number, sentence_case, users_words
+from scoring.units import show_count, show_ms, show_ratio, show_seconds
+
+MIN_WIDTH = 40
+BAR_WIDTH = 20
+WIDE_ENOUGH_FOR_BARS = 72
+WIDE_ENOUGH_FOR_TWO_BARS = 100
+TONES = {"good": "32", "bad": "31", "warn": "33", "plain": "36"}
+
+
+def limit_text(report: LimitReport, *, color: bool, width: int) -> str:
+    """The limit report, at most `width` columns wide where its words allow it; ANSI colours only when `color`."""
+    clean, width = harmless_copy(report), max(width, MIN_WIDTH)
+    blocks = (
+        _verdict(clean, color, width),
+        _limits(clean, width),
+        _figures(clean, width),
+        _levels(clean, width),
+        _codes(clean, color, width),
+        _latency(clean, width),
+        _recommended(clean, color, width),
+        _certificate(clean, color, width),
+        _where(clean, width),
+    )
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _verdict(report: LimitReport, color: bool, width: int) -> str:
+    """The kind of verdict with its sentence, the decision with its own, then what else must be known."""
+    kind, decision = kind_word(report), report.decision
+    wide = columns_of(kind) if decision is None else max(columns_of(kind), columns_of(decision))
+    lines = _headed(kind, wide, headline(report), verdict_tone(report) if decision is None else "plain", color, width)
+    if decision is not None:
+        lines += _headed(decision, wide, report.decision_sentence or "", verdict_tone(report), color, width)
+    for sentence in remarks(report):
+        lines += hung(" " * (wide + 2), sentence, width)
+    return "\n".join(lines)
+
+
+def _headed(word: str, wide: int, sentence: str, tone: str, color: bool, width: int) -> list[str]:
+    first, *rest = hung(padded(word, wide + 2), sentence, width)
+    return [painted(word, TONES[tone], color, bold=True) + first[len(word) :], *rest]
+
+
+def _limits(report: LimitReport, width: int) -> str:
+    rows = limits_table(report)
+    columns = (
+        Column("goal"),
+        Column("limit", right=True),
+        Column("interval"),
+        Column("bad at the limit"),
+        Column("at most", right=True),
+        Column(""),
+    )
+    cells = [(row.goal, row.users, row.interval, row.rests_on, row.bound, row.state) for row in rows]
+    note = "  interval, at most: with 95 % confidence"
+    return f"{table(columns, cells, width)}\n{note}" if rows else ""
+
+
+def _figures(report: LimitReport, width: int) -> str:
+    verdict = report.verdict
+    if not verdict.levels:
+        return ""
+    knee = "none seen" if verdict.knee_users is None else users_words(verdict.knee_users)
+    pairs = (("peak rate", peak_words(verdict)), ("knee", knee), ("safe to plan with", safe_words(report.recommended)))
+    return _pairs(pairs, width)
+
+
+def _levels(report: LimitReport, width: int) -> str:
+    levels = report.verdict.levels
+    if not levels:
+        return ""
+    bars = (width >= WIDE_ENOUGH_FOR_BARS) + (width >= WIDE_ENOUGH_FOR_TWO_BARS)
+    top_rps = max(level.completed_rps for level in levels)
+    top_ms = max((level.p95_ms or 0.0 for level in levels), default=0.0)
+    columns = [
+        Column("users", right=True),
+        Column("requests/s", right=True),
+        Column("p95", right=True),
+        Column("failed"),
+    ]
+    rows = [_level_cells(level, report) for level in levels]
+    if bars == 2:
+        columns.insert(3, Column(""))
+        rows = [(*row[:3], bar(one.p95_ms, top_ms, BAR_WIDTH), *row[3:]) for row, one in zip(rows, levels, strict=True)]
+    if bars:
+        columns.insert(2, Column(""))
+        rows = [
+            (*row[:2], bar(one.completed_rps, top_rps, BAR_WIDTH), *row[2:])
+            for row, one in zip(rows, levels, strict=True)
+        ]
+    return table(columns, rows, width)
+
+
+def _level_cells(level: Level, report: LimitReport) -> tuple[str, ...]:
+    marks = level_marks(report.verdict, level.users)
+    said = "  ".join(
+        part for part in (failures_words(level.status_count) or "none", *(f"← {mark}" for mark in marks)) if part
+    )
+    return (show_count(level.users), rate_number(level.completed_rps), show_ms(level.p95_ms), said)
+
+
+def _codes(report: LimitReport, color: bool, width: int) -> str:
+    lines = []
+    for row in codes_table(report):
+        if row.good:
+            continue
+        where = "" if row.first_users is None else f", first at {users_words(row.first_users)}"
+        lines.append(f"{painted(row.label, TONES['warn'], color)}  {row.name}{where}")
+        lines += hung("     ", f"{sentence_case(row.cause)}.", width) + hung("     ", f"Next: {row.next_step}.", width)
+        lines += [f"     request {sample.request_id}" for sample in row.samples[:1]]
+    return "\n".join(lines)
+
+
+def _latency(report: LimitReport, width: int) -> str:
+    rows = [
+        (
+            row.share,
+            show_count(one.users),
+            *(show_ms(ms) for ms in (one.p50_ms, one.p95_ms, one.p99_ms, one.server_p50_ms)),
+            "",
+        )
+        for row, one in ((row, row.level) for row in latency_table(report))
+    ]
+    names = ("of the limit", "users", "p50", "p95", "p99", "server p50")
+    columns = (*(Column(name, right=True) for name in names), Column(""))
+    return table(columns, rows, width) if rows else ""
+
+
+def _recommended(report: LimitReport, color: bool, width: int) -> str:
+    advice = report.recommended
+    if not (advice.settings or advice.paste or advice.why or advice.sizing):
+        return ""
+    lines = [
+        painted("Recommended settings", "", color, bold=True),
+        *_pairs(advice.settings.items(), width).splitlines(),
+    ]
+    for why in advice.why:
+        lines += hung("  - ", why, width)
+    for one in advice.sizing:
+        lines += hung("  - ", sizing_words(one), width)
+    for name, text in advice.paste.items():
+        lines += ["", f"{name}:", *(f"    {line}".rstrip() for line in text.splitlines())]
+    return "\n".join(lines)
+
+
+def _certificate(report: LimitReport, color: bool, width: int) -> str:
+    """The sentence, and every condition that is not met; with nothing measured the sentence alone."""
+    lines = wrapped(fairness(report), width)
+    rows = certificate(report) if report.verdict.levels else ()
+    if rows:
+        kept = sum(row.word == "ok" for row in rows)
+        lines.append(f"{kept} of {len(rows)} conditions are met" + ("." if kept == len(rows) else ":"))
+    tones = {"warn": TONES["warn"], "fail": TONES["bad"]}
+    for row in rows:
+        if row.word != "ok":
+            first, *rest = hung(f"  {row.word.ljust(7)}  ", f"{row.name}: {row.evidence}", width)
+            lines += [first.replace(row.word, painted(row.word, tones.get(row.word, ""), color), 1), *rest]
+    return "\n".join(lines)
+
+
+def _where(report: LimitReport, width: int) -> str:
+    verdict, facts = report.verdict, report.run_facts
+    spent = (
+        f"{show_seconds(verdict.cost.seconds)} of {show_seconds(facts.budget_s)}, "
+        f"{attempts_words(verdict.cost.attempt_count)}, "
+        f"{show_count(verdict.rejected_count)} of {show_count(facts.harm_budget)} rejections allowed"
+    )
+    return _pairs((("spent", spent), ("report", f"{report.run}/report.html")), width)
+
+
+def _pairs(pairs: Iterable[tuple[str, str]], width: int) -> str:
+    """Names and values in two columns; a long value continues under itself."""
+    pairs = tuple(pairs)
+    wide = max((columns_of(name) for name, _ in pairs), default=0)
+    return "\n".join(line for name, value in pairs for line in hung(f"  {padded(name, wide)}  ", value, width))
+
+
+def load_text(report: LoadReport, *, color: bool, width: int) -> str:
+    """The load report, at most `width` columns wide where its words allow it; ANSI colours only when `color`."""
+    clean, width = harmless_copy(report), max(width, MIN_WIDTH)
+    word = load_word(clean)
+    tone = {"KEPT": "good", "MEASURED": "plain", "MISSED": "bad"}.get(word, "warn")
+    interrupted = ["  Interrupted: this is what had been measured until then."] if clean.interrupted else []
+    blocks = (
+        "\n".join([*_headed(word, columns_of(word), load_headline(clean), tone, color, width), *interrupted]),
+        _thresholds(clean, width),
+        _load_figures(clean, width),
+        _percentiles(clean, width),
+        "\n".join(wrapped(client_words(clean.client), width)),
+        _pairs((("records", clean.run),), width),
+    )
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _thresholds(report: LoadReport, width: int) -> str:
+    rows = [(one.goal, one.outcome, show_ratio(one.bad_count, one.attempt_count)) for one in report.thresholds]
+    return table((Column("threshold"), Column("outcome"), Column("bad answers")), rows, width) if rows else ""
+
+
+def _load_figures(report: LoadReport, width: int) -> str:
+    level = report.level
+    pairs = [
+        ("users", show_count(level.users)),
+        ("measured for", show_seconds(level.seconds)),
+        ("attempts", show_count(level.attempt_count)),
+        ("failed", show_ratio(level.attempt_count - level.good_count, level.attempt_count)),
+        ("by code", ", ".join(f"{label}: {count:,}" for label, count in level.status_count.items()) or "none"),
+        ("requests per second", f"{rate_number(level.completed_rps)} (good answers)"),
+        ("time per request", f"{show_ms(report.mean_ms)} (mean of good answers)"),
+    ]
+    if report.received_bytes is not None:
+        pairs.append(("received", f"{show_count(report.received_bytes)} body bytes"))
+    return _pairs(pairs, width)
+
+
+def _percentiles(report: LoadReport, width: int) -> str:
+    """Percentiles with their intervals; from the due time beside them where that was measured."""
+    corrected = any(one.from_due_ms is not None for one in report.percentiles)
+    rows = [
+        (one.name, show_ms(one.ms), interval_ms_words(one), *([show_ms(one.from_due_ms)] if corrected else []), "")
+        for one in report.percentiles
+    ]
+    columns = [Column("latency"), Column("from sending", right=True), Column("95 % interval", right=True)]
+    columns += [Column("from when due", right=True)] if corrected else []
+    return table([*columns, Column("")], rows, width) if rows else ""

@@ -1,0 +1,1 @@
+"""One scoring request: where it goes, by what right, what came of it."""

@@ -1,0 +1,112 @@
+"""Edge: redline.toml, read and checked. Every mistake of the file is told at once, with its line."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from scoring.endpoint import AUTH_KINDS, Endpoint, Hosting, checked_deployment, checked_env_name, checked_uri
+from scoring.errors import RedlineError
+from scoring.files import toml_at
+from scoring.scenariofile import read_scenario
+from scoring.tomlfile import Document, shown
+from scoring.tomlvalues import as_count, as_duration_ns, as_text, as_texts, one_of
+from scoring.units import parse_rate_rps
+
+__all__ = ["Settings", "read_scenario", "read_settings"]
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What redline.toml says. `checks`, by endpoint name, `alerts` and `maintenance` are tables as they stand there."""
+
+    path: str
+    endpoints: dict[str, Endpoint]
+    checks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    alerts: dict[str, Any] = field(default_factory=dict)
+    maintenance: dict[str, Any] = field(default_factory=dict)
+
+
+def read_settings(path: str | os.PathLike[str]) -> Settings:
+    """The settings in redline.toml, relative paths resolved against its folder. RedlineError tells all mistakes."""
+    file = Path(path)
+    document = toml_at(file)
+    top = document.known((), document.values, ("endpoints", "alerts", "maintenance"))
+    endpoints, checks = {}, {}
+    for name, value in document.table(("endpoints",), top.get("endpoints", {})).items():
+        at = ("endpoints", name)
+        table = document.known(at, document.table(at, value), (*_ENDPOINT_KEYS, "checks"))
+        checks[name] = document.table((*at, "checks"), table.pop("checks", {}))
+        endpoint = _endpoint(document, name, table, file.resolve().parent)
+        if endpoint is not None:
+            endpoints[name] = endpoint
+    alerts = document.table(("alerts",), top.get("alerts", {}))
+    maintenance = document.table(("maintenance",), top.get("maintenance", {}))
+    document.raise_mistakes()
+    return Settings(str(file), endpoints, checks, alerts, maintenance)
+
+
+def _endpoint(document: Document, name: str, table: dict[str, Any], folder: Path) -> Endpoint | None:
+    at = ("endpoints", name)
+    noted = len(document.mistakes)
+    if not _NAME.fullmatch(name):
+        document.mistake(at, "no endpoint name; allowed: up to 64 letters, digits, dots, dashes and underscores")
+    values = {key: document.checked((*at, key), value, _ENDPOINT_KEYS[key]) for key, value in table.items()}
+    if "scoring_uri" not in table:
+        document.mistake(at, "scoring_uri is missing; allowed: the https address that Azure shows")
+    sources = [key for key in ("key_env", "key_file", "key_vault") if key in table]
+    if len(sources) > 1:
+        document.mistake((*at, sources[1]), f"{' and '.join(sources)} are both given; allowed: one of them")
+    if sources and values.get("auth") == "none":
+        document.mistake((*at, "auth"), f"`none` although {sources[0]} is given; allowed: key, token, entra")
+    if len(document.mistakes) > noted:
+        return None
+    for key in ("ca_file", "key_file", "scenario"):
+        if key in values:
+            values[key] = str(folder / Path(values[key]).expanduser())
+    if "request_timeout" in values:
+        values["request_timeout_ns"] = values.pop("request_timeout")
+    values.setdefault("auth", "key" if sources else "none")
+    return Endpoint(name=name, **values)
+
+
+def _need(value: object) -> str:
+    text = as_text(value)
+    if re.fullmatch(r"[1-9]\d{0,6}\s?users?", text) is None:
+        try:
+            parse_rate_rps(text)
+        except RedlineError:
+            raise RedlineError(f"{shown(text)} is no need", '"25rps", "40users"') from None
+    return text
+
+
+def _scenario_path(value: object) -> str:
+    if value == "-":
+        raise RedlineError("`-` is no file", "the path of a scenario file")
+    return as_text(value)
+
+
+_ENDPOINT_KEYS: dict[str, Callable[[object], Any]] = {
+    "scoring_uri": lambda value: checked_uri(as_text(value)),
+    "hosting": lambda value: Hosting(one_of(Hosting)(value)),
+    "deployment": lambda value: checked_deployment(as_text(value)),
+    "auth": one_of(AUTH_KINDS),
+    "key_env": lambda value: checked_env_name(as_text(value)),
+    "key_file": as_text,
+    "key_vault": as_text,
+    "scenario": _scenario_path,
+    "goals": as_texts,
+    "need": _need,
+    "arm_id": as_text,
+    "workspace_id": as_text,
+    "ca_file": as_text,
+    "instances": as_count,
+    "max_concurrent": as_count,
+    "request_timeout": as_duration_ns,
+}

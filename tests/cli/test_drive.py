@@ -1,0 +1,49 @@
+"""The child process that sends the load: its arguments, its environment, its end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from capacity.drive import child_environment, command, last_words
+
+
+@pytest.mark.parametrize("kind", ["limit", "load"])
+def test_the_childs_arguments_name_no_endpoint_and_no_folder(kind: str) -> None:
+    """What a process list shows is the same for every run."""
+    arguments = command(kind)
+    assert arguments[1:4] == ["-P", "-m", "locust"]
+    assert all(not word.startswith("http") for word in arguments)
+    assert Path(arguments[5]).name in ("find_limit.py", "closed_loop.py")
+
+
+def test_the_child_sees_the_key_variable_and_no_setting_of_locust() -> None:
+    """LOCUST_* variables of the shell, which would change the measurement, stay behind."""
+    shell = {"PATH": "/bin", "SCORING_KEY": "k", "LOCUST_PROCESSES": "4", "HTTPS_PROXY": "http://proxy", "OTHER": "1"}
+    seen = child_environment(shell, "SCORING_KEY", Path("/runs/one"), 7, 42)
+    assert seen["SCORING_KEY"] == "k"
+    assert seen["REDLINE_RUN"] == "/runs/one"
+    assert (seen["REDLINE_PROGRESS_FD"], seen["REDLINE_PARENT"]) == ("7", "42")
+    assert not {"LOCUST_PROCESSES", "HTTPS_PROXY", "OTHER"} & seen.keys()
+
+
+def test_the_child_reads_no_settings_from_the_home_folder() -> None:
+    """HOME is the run folder, where no .locust.conf lies."""
+    assert child_environment({"HOME": "/somebody"}, None, Path("/runs/one"), 7, 42)["HOME"] == "/runs/one"
+
+
+@pytest.mark.parametrize(
+    ("log", "words"),
+    [
+        ("", "it said nothing"),
+        ("\n \n", "it said nothing"),
+        ("Traceback (most recent call last):\n  File x\nOSError: no\n", "OSError: no"),
+        ("error: no key\n----|----\n  0 0\n", "error: no key"),
+        ("\x1b[31mred\n", "␛red"),
+    ],
+    ids=["empty", "blank", "traceback", "a table's rule is no word", "control characters are shown"],
+)
+def test_the_last_words_of_a_log_are_its_last_line_that_tells_something(log: str, words: str) -> None:
+    """Blank lines, rules and indented lines say nothing."""
+    assert last_words(log) == words
