@@ -233,11 +233,14 @@ def _measured(plan: Plan, *, out: Path | None, json: bool, yes: bool, quiet: boo
         ended = run(plan, folder, environ=os.environ, key=key, on_progress=show)
     if ended.interrupted_by is None:
         return _reported(folder, json=json)
+    code = exit_of_signal(ended.interrupted_by)
     if ended.killed:
-        _talk(f"stopped at once; what was recorded: redline report limit {folder}")
-    else:
+        raise RedlineError("stopped at once", f"redline report limit {folder} shows what was recorded", code)
+    try:
         _reported(folder, json=json)
-    return exit_of_signal(ended.interrupted_by)
+    except RedlineError as error:  # stopped before the first answer
+        _complain(error)
+    return code
 
 
 def _consent(endpoint: Endpoint, users: int, harm_budget: int, yes: bool) -> None:

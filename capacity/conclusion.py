@@ -12,11 +12,13 @@ from capacity.evidence import (
     at_level,
     evidence_trials,
     failing_goals,
+    fair_trials,
     is_decisive,
     leaning,
     outcome,
     pooled_by_level,
     states,
+    steady_trials,
 )
 from capacity.goals import NOT_LOAD_LABELS, REJECTED_LABELS, Goal
 from capacity.stats import clopper_pearson_upper
@@ -27,6 +29,8 @@ from capacity.verdict import Client, Cost, Kind, Level, Limit, Trial, Verdict
 if TYPE_CHECKING:
     from capacity.search import Asked
 
+RATE_FROM_S = 0.5
+"""A rate from a shorter time is left out of peak and knee."""
 KNEE_SHARE = 0.95
 """Throughput has stopped growing where it reaches this share of its peak."""
 
@@ -34,7 +38,7 @@ KNEE_SHARE = 0.95
 def conclude(asked: Asked, history: Sequence[Seen], kind: Kind, *, interrupted: bool = False) -> Verdict:
     """The verdict over everything seen. `kind` is taken as given; limits say what the evidence carries."""
     trials = [trial for trial in history if trial.purpose != PAUSE]
-    levels = levels_of(evidence_trials(history))
+    levels = levels_of(steady_trials(history))
     limits = _limits(asked, history, kind)
     binding = _binding(asked, history, limits)
     return Verdict(
@@ -44,7 +48,7 @@ def conclude(asked: Asked, history: Sequence[Seen], kind: Kind, *, interrupted: 
         binding_goal=binding.goal if binding else None,
         first_rejected_users=first_level_with(trials, REJECTED_LABELS),
         knee_users=knee(levels),
-        peak_rps=max((level.completed_rps for level in levels), default=0.0),
+        peak_rps=max((level.completed_rps for level in _timed(levels)), default=0.0),
         levels=levels,
         rejected_count=sum(trial.rejected_count for trial in trials),
         client=_client(history, kind),
@@ -131,10 +135,16 @@ def first_level_with(trials: Sequence[Seen], labels: frozenset[str]) -> int | No
 
 def knee(levels: Sequence[Level]) -> int | None:
     """The smallest number of users that completes 95 % of the peak rate; None without at least two levels."""
+    levels = _timed(levels)
     if len(levels) < 2:
         return None
     peak = max(level.completed_rps for level in levels)
     return next((level.users for level in levels if peak and level.completed_rps >= KNEE_SHARE * peak), None)
+
+
+def _timed(levels: Sequence[Level]) -> list[Level]:
+    """The levels held long enough for their rate to mean something."""
+    return [level for level in levels if level.seconds >= RATE_FROM_S]
 
 
 def _first_seen(trials: Sequence[Seen]) -> dict[str, int]:
@@ -146,7 +156,7 @@ def _little_residual(levels: Sequence[Level]) -> float | None:
     """The worst |N − X·R|/N over levels without rejections: their users wait outside the endpoint after one."""
     residuals = [
         abs(level.users - level.in_flight_mean) / level.users
-        for level in levels
+        for level in _timed(levels)
         if level.in_flight_mean is not None and not REJECTED_LABELS & level.status_count.keys()
     ]
     return max(residuals, default=None)
@@ -158,11 +168,11 @@ def _warm_up_s(history: Sequence[Seen]) -> float | None:
 
 
 def _client(history: Sequence[Seen], kind: Kind) -> Client:
-    fair = evidence_trials(history)
+    fair = fair_trials(history)
     told = [trial.client for trial in fair if trial.client is not None]
     reasons: dict[str, None] = {}
     if kind is Kind.CLIENT_LIMITED:
-        reasons = {reason: None for trial in history[-3:] for reason in trial.invalid}
+        reasons = dict.fromkeys(reason for trial in history[-3:] for reason in trial.invalid)
     lags = [health.lag_p99_s for health in told if health.lag_p99_s is not None]
     return Client(
         valid=kind is not Kind.CLIENT_LIMITED and bool(fair),

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import selectors
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from types import FrameType
 from typing import Any
 
 from capacity.plan import Plan
+from capacity.runfolder import read_verdict
 from scoring.errors import Exit, RedlineError
 from scoring.redact import redact
 from scoring.text import harmless
@@ -28,6 +30,7 @@ PASSED_ON = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SSL_CERT_FIL
 """The child sees these and the key's variable: a LOCUST_* setting of the shell would change the measurement."""
 DRAIN_S = 10.0
 """What is in flight may finish for 3 s after a signal; the rest is for the statistics and the verdict."""
+FULL_BYTES = 65_536
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -51,7 +54,7 @@ def run(
     """The load of `plan` has been sent and recorded in `folder`, or as much of it as a signal allowed.
 
     The first SIGINT or SIGTERM lets the child finish what is in flight; a second one kills it at once.
-    Raises RedlineError when the child fails by itself.
+    Raises RedlineError when the child fails by itself before it has a verdict.
     """
     reading, writing = os.pipe()
     with (folder / LOG).open("wb") as log, _Interrupts() as interrupts:
@@ -75,7 +78,7 @@ def run(
             os.close(reading)
             _end(child)
     _redact_log(folder / LOG, key)
-    if child.returncode and interrupts.first is None:
+    if child.returncode and interrupts.first is None and read_verdict(folder) is None:
         raise _crash(child.returncode, folder)
     return Ended(child.returncode, interrupts.first, interrupts.killed)
 
@@ -193,6 +196,10 @@ def _crash(returncode: int, folder: Path) -> RedlineError:
     told = re.search(r"^error: (.*)\n\nhint: (.*)$", log, re.MULTILINE)
     if told is not None and returncode in tuple(Exit):
         return RedlineError(harmless(told[1]), harmless(told[2]), Exit(returncode))
+    if shutil.disk_usage(folder).free < FULL_BYTES:
+        return RedlineError(
+            f"the disk that holds {folder} is full, and the run stopped", "choose another place: --out DIR", Exit.UNFAIR
+        )
     how = f"was killed by signal {-returncode}" if returncode < 0 else f"ended with code {returncode}"
     return RedlineError(
         f"the load generator {how}: {last_words(log)}",

@@ -29,22 +29,29 @@ class State(StrEnum):
     CONFLICT = "conflict"
 
 
+def steady_trials(history: Sequence[Seen]) -> list[Seen]:
+    """The trials without the pauses, and of the warm-up only the last, steady part."""
+    warm = [trial for trial in history if trial.purpose == WARM_UP]
+    return [trial for trial in history if trial.purpose not in (PAUSE, WARM_UP) or trial in warm[-1:]]
+
+
+def fair_trials(history: Sequence[Seen]) -> list[Seen]:
+    """The steady trials that measured the endpoint, and not the client."""
+    return [trial for trial in steady_trials(history) if not trial.invalid]
+
+
 def evidence_trials(history: Sequence[Seen]) -> list[Seen]:
-    """The trials that count: fair ones, without pauses and without the warm-up but for its last, steady part.
+    """The fair trials that speak for or against their level: those with answers, and not cut short by a stop.
 
     Once the endpoint is known to stall now and then, a short trial without a bad answer says nothing about it.
     """
-    warm = [trial for trial in history if trial.purpose == WARM_UP]
     stalls = has_stalls(history)
     return [
         trial
-        for trial in history
-        if not trial.invalid
-        and not (stalls and trial.measured_s < LONG_S and not any(item.bad for item in trial.evidence))
-        and trial.purpose != PAUSE
-        and (trial.purpose != WARM_UP or trial is warm[-1])
-        and trial.ended_by != "stopped"
+        for trial in fair_trials(history)
+        if trial.ended_by != "stopped"
         and any(item.total for item in trial.evidence)
+        and not (stalls and trial.measured_s < LONG_S and not any(item.bad for item in trial.evidence))
     ]
 
 

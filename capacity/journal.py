@@ -78,7 +78,7 @@ def unfinished_verdict(plan: Plan, lines: Sequence[dict[str, Any]], rows: Rows) 
 
 
 def _pause(line: dict[str, Any]) -> Seen:
-    return Seen(line["number"], 0, PAUSE, line["started_s"], line["seconds"], 0.0, 0, 0, {}, {}, 0, ())
+    return Seen(line["number"], 0, PAUSE, line["started_s"], line["seconds"], 0.0, 0, 0, 0, {}, {}, 0, ())
 
 
 def _trial(opened: dict[str, Any], ended: dict[str, Any] | None, rows: Rows, goals: Sequence[Goal]) -> Seen:
@@ -98,6 +98,6 @@ def _trial(opened: dict[str, Any], ended: dict[str, Any] | None, rows: Rows, goa
         transient_s=opened["transient_s"],
         batch_s=opened["batch_s"],
         ended_by=ended["ended_by"] if ended else "stopped",
-        invalid=tuple(ended["invalid"]) if ended else (),
+        spoiled=tuple(ended["invalid"]) if ended else (),
         client=Health(**client) if client else None,
     )

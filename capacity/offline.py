@@ -11,7 +11,7 @@ from capacity.evidence import PAUSE
 from capacity.goals import Counts, latency_goals, parse_goal
 from capacity.search import Asked, Pause, Trial, next_step
 from capacity.summary import RECORD_DTYPE, Rows, Seen, seen
-from capacity.validity import Health, reasons
+from capacity.validity import Health
 from capacity.verdict import Verdict
 from capacity.watch import Watch
 from scoring.attempt import FAILURE_NUMBER, FLAG_TRANSIENT, Failure, label_of
@@ -65,7 +65,7 @@ def _paused(prober: Prober, pause: Pause, number: int, start_s: float) -> Seen:
     started_s = prober.now_s - start_s
     prober.run(0, pause.seconds)
     seconds = prober.now_s - start_s - started_s
-    return Seen(number, 0, PAUSE, started_s, seconds, 0.0, 0, 0, {}, {}, 0, ())
+    return Seen(number, 0, PAUSE, started_s, seconds, 0.0, 0, 0, 0, {}, {}, 0, ())
 
 
 def _tried(prober: Prober, trial: Trial, start_s: float) -> Seen:
@@ -89,7 +89,6 @@ def _tried(prober: Prober, trial: Trial, start_s: float) -> Seen:
         batch_s=trial.rule.batch_s,
         ended_by=tally.ended_by,
         client=health,
-        invalid=reasons(health, trial.rule.goals, {}),
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TextIO
 
 from scoring.text import harmless
-from scoring.units import show_count, show_ms, show_seconds
+from scoring.units import show_count, show_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +49,25 @@ def line_of(seen: Seen, message: dict[str, Any]) -> str | None:
         return f"note: {harmless(str(message.get('text', '')))}"
     if message.get("kind") != "trial_end":
         return None
-    why = harmless(str(message.get("why") or ""))
     outcome = harmless(str(message.get("outcome") or "done"))
-    return f"{_measured(seen)}  {outcome}{f': {why}' if why else ''}"
+    why = harmless(str(message.get("why") or ""))
+    return f"{_users(seen)}  {outcome:<9}  {_speed(seen)}  {why}".rstrip()
 
 
 def live_text(seen: Seen) -> str:
     """Two lines: the level with what comes back at it, and what is used up of the budgets."""
-    return f"{_measured(seen)}  {seen.purpose}\n{_budgets(seen)}"
-
-
-def _measured(seen: Seen) -> str:
-    users = "– users" if seen.users is None else f"{seen.users} user{'' if seen.users == 1 else 's'}"
-    rate = "–" if seen.rps is None else f"{seen.rps:,.1f}"
     codes = "  ".join(f"{label}: {show_count(count)}" for label, count in sorted(seen.labels))
-    return f"{users:>9}  {rate:>8} requests/s  p95 {show_ms(seen.p95_ms):>8}  {codes}".rstrip()
+    return f"{_users(seen)}  {seen.purpose:<9}  {_speed(seen)}  {codes}".rstrip() + f"\n{_budgets(seen)}"
+
+
+def _users(seen: Seen) -> str:
+    count = "–" if seen.users is None else show_count(seen.users)
+    return f"{count:>5} user{'' if seen.users == 1 else 's'}".ljust(11)
+
+
+def _speed(seen: Seen) -> str:
+    rate = "–" if seen.rps is None else f"{seen.rps:,.1f}"
+    return f"{rate:>7} requests/s  p95 {show_ms(seen.p95_ms):>7}"
 
 
 def _budgets(seen: Seen) -> str:
@@ -72,7 +76,7 @@ def _budgets(seen: Seen) -> str:
         parts.append(f"rejected {show_count(seen.rejected_count)} of {show_count(seen.harm_budget)} allowed")
     if seen.spent_s is not None and seen.budget_s is not None:
         left_s = max(0.0, seen.budget_s - seen.spent_s)
-        parts.append(f"{show_seconds(seen.spent_s)} of {show_seconds(seen.budget_s)} used, {show_seconds(left_s)} left")
+        parts.append(f"{seen.spent_s:.0f} of {seen.budget_s:.0f} s used, {left_s:.0f} s left")
     return " · ".join(parts)
 
 

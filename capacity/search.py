@@ -36,7 +36,8 @@ WARM_UP_REJECTIONS = 30
 SETTLED_AFTER_S = 65.0
 """A latency limit, and a goal missed at one user, are believed only this long after the start: until then the endpoint
 may be cold. Waiting costs it nothing; a cliff of rejections does not depend on the service time and needs no wait."""
-REPEATS_OF_UNFAIR = 2
+REPEATS_OF_UNFAIR = 4
+UNFAIR_PAUSE_S = 1.5
 ABOVE = 1.15
 CLOSE_RATIO = 0.10
 DEFAULT_SERVICE_S = 0.05
@@ -86,8 +87,10 @@ def next_step(asked: Asked, history: Sequence[Seen]) -> Step:
         return conclude(asked, history, Kind.CLIENT_LIMITED)
     if _is_spent(asked, history):
         return conclude(asked, history, _kind_at_the_end(asked, history))
+    if unfair and history[-1].purpose != PAUSE:
+        return Pause(UNFAIR_PAUSE_S)
     if unfair:
-        return _trial(asked, history, history[-1].level, history[-1].purpose)
+        return _trial(asked, history, history[-2].level, history[-2].purpose)
     if not is_warm(history):
         return _warm_up(asked, history)
     return _climb(asked, history)
@@ -317,9 +320,12 @@ def _was_confirmed(history: Sequence[Seen], level: int) -> bool:
 
 
 def _unfair_in_a_row(history: Sequence[Seen]) -> int:
+    """How many of the latest trials were no fair measurement; the warm-up is not judged."""
     count = 0
     for trial in reversed(history):
-        if not trial.invalid or trial.level != history[-1].level or trial.purpose == WARM_UP:
+        if trial.purpose == PAUSE:
+            continue
+        if not trial.invalid or trial.purpose == WARM_UP:
             break
         count += 1
     return count

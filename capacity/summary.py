@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from capacity.goals import NOT_LOAD_LABELS, REJECTED_LABELS, TIMEOUT_LABELS, Goal, GoalKind
 from capacity.stats import nearest_rank, overdispersion
-from capacity.validity import Health
+from capacity.validity import Health, reasons
 from capacity.verdict import Level
 from scoring.attempt import FAILURE_NUMBER, FAILURES, FLAG_TRANSIENT, RECORD_FIELDS, Failure, label_of
 from scoring.units import MS, S
@@ -46,6 +46,7 @@ class Seen:
     measured_s: float  # from the end of the transient until the gate closed
     attempt_count: int
     good_count: int
+    completed_count: int  # good answers that came between the end of the transient and the closing of the gate
     labels: dict[str, int]
     labels_all: dict[str, int]  # transient included
     rejected_count: int  # transient included
@@ -74,10 +75,13 @@ def seen(
     transient_s: float,
     batch_s: float,
     ended_by: str,
-    invalid: tuple[str, ...] = (),
+    spoiled: tuple[str, ...] = (),
     client: Health | None = None,
 ) -> Seen:
-    """The summary of one trial's rows; `seconds` is the time from its start until the gate closed."""
+    """The summary of one trial's rows; `seconds` is the time from its start until the gate closed.
+
+    A slow client makes a level look better than it is, so a level that failed by rejections has failed all the same.
+    """
     kept = rows[(rows["flags"] & FLAG_TRANSIENT) == 0]
     kept = kept[kept["failure"] != FAILURE_NUMBER[Failure.ABORTED]]
     judged = rows if ended_by == "allowance" else kept  # the rejections that ended it may all lie in the transient
@@ -85,6 +89,10 @@ def seen(
     measured_s = max(seconds - transient_s, 0.0)
     good = kept[kept["failure"] == 0]
     latency_ns = kept["done_ns"] - kept["sent_ns"]
+    good_ns = np.sort(good["done_ns"] - good["sent_ns"])
+    service_s = float(good_ns[len(good_ns) // 2]) / S if len(good_ns) else None
+    rejected_count = sum(labels_all.get(label, 0) for label in REJECTED_LABELS)
+    failed_by_rejections = ended_by in ("fail", "allowance") and 2 * rejected_count >= int((rows["failure"] != 0).sum())
     return Seen(
         number=number,
         level=level,
@@ -94,15 +102,16 @@ def seen(
         measured_s=measured_s,
         attempt_count=len(kept),
         good_count=len(good),
+        completed_count=_completed(rows, transient_s, seconds),
         labels=labels,
         labels_all=labels_all,
-        rejected_count=sum(labels_all.get(label, 0) for label in REJECTED_LABELS),
+        rejected_count=rejected_count,
         evidence=tuple(_evidence(goal, judged, transient_s, batch_s) for goal in goals),
-        latency_ns=np.sort(good["done_ns"] - good["sent_ns"]),
+        latency_ns=good_ns,
         server_ns=np.sort(good["server_us"][good["server_us"] > 0].astype(np.int64) * 1000),
         in_flight_mean=float(latency_ns.sum()) / S / measured_s if measured_s > 0 and len(kept) else None,
         ended_by=ended_by,
-        invalid=invalid,
+        invalid=spoiled or (() if failed_by_rejections else reasons(client, goals, labels_all, service_s)),
         client=client,
     )
 
@@ -156,7 +165,7 @@ def _level(users: int, trials: list[Seen]) -> Level | None:
         attempt_count=sum(trial.attempt_count for trial in kept),
         good_count=sum(trial.good_count for trial in kept),
         seconds=seconds,
-        completed_rps=sum(trial.good_count for trial in kept) / seconds if seconds else 0.0,
+        completed_rps=sum(trial.completed_count for trial in kept) / seconds if seconds else 0.0,
         status_count=dict(sorted(labels.items())),
         p50_ms=_ms(latency, 0.5),
         p90_ms=_ms(latency, 0.9),
@@ -169,6 +178,13 @@ def _level(users: int, trials: list[Seen]) -> Level | None:
         trial_count=len(kept),
         discarded_count=len(trials) - len(kept),
     )
+
+
+def _completed(rows: Rows, transient_s: float, seconds: float) -> int:
+    """Whoever sent them and when: in a steady state as many attempts run into the window as run out of it."""
+    done_ns = rows["done_ns"]
+    inside = (done_ns >= transient_s * S) & (done_ns <= seconds * S)
+    return int(np.count_nonzero(inside & (rows["failure"] == 0)))
 
 
 def _ms(ascending_ns: NDArray[np.int64], q: float) -> float | None:

@@ -11,6 +11,7 @@ from scoring.units import S
 
 LAG_FLOOR_S = 0.005
 LAG_SHARE_OF_GOAL = 0.10
+LAG_SHARE_OF_SERVICE = 0.15
 TIMELY_RATIO = 0.999
 CPU_RATIO = 0.85
 RUN_QUEUE_RATIO = 0.10
@@ -28,13 +29,19 @@ class Health:
     run_queue_ratio: float | None = None  # share of the time ready to run but waiting for a core
 
 
-def allowed_lag_s(goals: Sequence[Goal]) -> float:
-    """The p99 lag that still leaves the strictest latency goal measurable: max(5 ms, 10 % of it)."""
+def allowed_lag_s(goals: Sequence[Goal], service_s: float | None = None) -> float:
+    """The p99 lag that still leaves the strictest latency goal measurable: 10 % of it; without one, 15 % of the median
+    service time, since lag then only thins out the load. Never below 5 ms.
+    """
     slow = [goal.slow_ns for goal in goals if goal.slow_ns is not None]
-    return max(LAG_FLOOR_S, LAG_SHARE_OF_GOAL * min(slow) / S) if slow else LAG_FLOOR_S
+    if slow:
+        return max(LAG_FLOOR_S, LAG_SHARE_OF_GOAL * min(slow) / S)
+    return max(LAG_FLOOR_S, LAG_SHARE_OF_SERVICE * (service_s or 0.0))
 
 
-def reasons(health: Health | None, goals: Sequence[Goal], labels: Mapping[str, int]) -> tuple[str, ...]:
+def reasons(
+    health: Health | None, goals: Sequence[Goal], labels: Mapping[str, int], service_s: float | None = None
+) -> tuple[str, ...]:
     """Why a trial is no fair measurement, one sentence each; empty when nothing speaks against it.
 
     >>> reasons(Health(cpu_ratio=0.97), [], {})
@@ -47,7 +54,7 @@ def reasons(health: Health | None, goals: Sequence[Goal], labels: Mapping[str, i
     ]
     if health is None:
         return tuple(found)
-    lag_s = allowed_lag_s(goals)
+    lag_s = allowed_lag_s(goals, service_s)
     if health.lag_p99_s is not None and health.lag_p99_s > lag_s:
         found.append(
             f"the generator woke up {1e3 * health.lag_p99_s:.1f} ms late at p99 (fair up to {1e3 * lag_s:.1f} ms)"

@@ -14,13 +14,15 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from localazure.model import MS, ModelAnswer
 from localazure.options import Options
 from localazure.service import Done, Exchange
+from localazure.upstream import fetch, scored, swagger_documents
 
 LAUNCHER = """
 import ctypes, os, signal, sys
@@ -36,20 +38,9 @@ _LOOK_S = 0.3  # between looks at the processes and at the script
 _PROBE_S = 2.0  # a server that is loading takes connections but does not answer
 _DRAIN_S = 30.0
 _RESTART_S = 1.0
-_MAX_ANSWER_BYTES = 100_000_000
-_OWN_HEADERS = frozenset(
-    {
-        *("connection", "content-length", "content-type", "date", "keep-alive", "server", "transfer-encoding"),
-        *("x-ms-client-request-id", "x-ms-request-id", "x-request-id"),
-        *("x-ms-run-fn-exec-ms", "x-ms-run-function-failed"),
-    }
-)
-_NOT_FORWARDED = frozenset(
-    {
-        *("authorization", "connection", "content-length", "expect", "host", "keep-alive", "te", "transfer-encoding"),
-        *("upgrade", "x-ms-client-request-id", "x-ms-request-id", "x-request-id"),
-    }
-)
+_MAX_RESTART_S = 30.0
+_WORKERS_S = 30.0  # for the other workers of a server whose first one answers
+_WORKER_READY = re.compile(r"Worker with pid (\d+) ready for serving traffic")
 
 
 class ServerStartError(Exception):
@@ -126,13 +117,13 @@ class InferenceServers:
             try:
                 server.process.wait(timeout=1.0)
             except subprocess.TimeoutExpired:
-                _signal(server, signal.SIGKILL)
+                os.killpg(server.process.pid, signal.SIGKILL)
                 server.process.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     async def _exchange(self, server: _Server, exchange: Exchange, done: Done) -> None:
         try:
-            answer = await _scored(server.port, exchange)
+            answer = await scored(server.port, exchange.request, exchange.ids)
         except (OSError, EOFError, ValueError):
             answer = ModelAnswer(None)
         finally:
@@ -147,7 +138,8 @@ class InferenceServers:
                 fresh.append(self._launch(number))
             for server in fresh:
                 await self._answering(server)
-            documents = await _swagger_documents(fresh[0].port)
+                await self._all_workers_ready(server)
+            documents = await swagger_documents(fresh[0].port)
         except BaseException:
             self._dismiss(fresh)
             raise
@@ -196,11 +188,22 @@ class InferenceServers:
         """The server says Healthy. Raises ServerStartError when it ends before."""
         while True:
             try:
-                status, _, _ = await asyncio.wait_for(_fetch(server.port, "GET", "/"), _PROBE_S)
+                status, _, _ = await asyncio.wait_for(fetch(server.port, "GET", "/"), _PROBE_S)
                 if status == 200:
                     return
             except (TimeoutError, OSError, EOFError, ValueError):
                 pass
+            if server.process.poll() is not None:
+                raise ServerStartError(why_it_ended(self._log_since(server)))
+            await asyncio.sleep(0.05)
+
+    async def _all_workers_ready(self, server: _Server) -> None:
+        """Each worker has loaded the script: one that loads it later could find the next edit. Bounded in time."""
+        end_s = self._loop.time() + _WORKERS_S
+        while self._loop.time() < end_s:
+            ready = set(_WORKER_READY.findall(self._log_since(server)))
+            if sum(_is_child(int(pid), server.process.pid) for pid in ready) >= self._options.max_concurrent:
+                return
             if server.process.poll() is not None:
                 raise ServerStartError(why_it_ended(self._log_since(server)))
             await asyncio.sleep(0.05)
@@ -211,24 +214,32 @@ class InferenceServers:
             return file.read().decode("utf-8", "replace")
 
     async def _watch(self, seen: frozenset[tuple[str, int, int]]) -> None:
+        """Act on an edit once it rests for one look, and on a server that ended, less often the less it helps."""
+        latest, pause_s, retry_s = seen, _RESTART_S, 0.0
         while True:
             await asyncio.sleep(_LOOK_S)
-            state = self._script_state()
-            if self._options.reload and state != seen:
-                seen = state
-                await self._try_replacing(f"{self._script.name} has changed")
-            elif any(server.process.poll() is not None for server in self._servers):
+            before, latest = latest, self._script_state()
+            if self._options.reload and latest != seen and latest == before:
+                seen, why = latest, f"{self._script.name} has changed"
+            elif self._live_count() < len(self._servers):
                 self._tell_ready()
-                await asyncio.sleep(_RESTART_S)
-                await self._try_replacing("an inference server has ended")
+                if self._loop.time() < retry_s:
+                    continue
+                why = "an inference server has ended"
+            else:
+                continue
+            pause_s = _RESTART_S if await self._tried_replacing(why) else min(2 * pause_s, _MAX_RESTART_S)
+            retry_s = self._loop.time() + pause_s
 
-    async def _try_replacing(self, why: str) -> None:
+    async def _tried_replacing(self, why: str) -> bool:
         try:
             await self._replace()
-            self._say(f"{why}: running anew")
         except ServerStartError as error:
             kept = "the running one is kept" if self._live_count() else "nothing is running"
             self._say(f"{why}, but does not load: {error}; {kept}")
+            return False
+        self._say(f"{why}: running anew")
+        return True
 
     def _live_count(self) -> int:
         return sum(server.process.poll() is None for server in self._servers)
@@ -266,8 +277,8 @@ class InferenceServers:
             await asyncio.sleep(0.1)
         self._leaving.remove(server)
 
-    def _spawn(self, work: object) -> None:
-        task: asyncio.Task[None] = self._loop.create_task(work)  # type: ignore[arg-type]
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -291,74 +302,20 @@ def why_it_ended(log: str) -> str:
     return lines[-1] if lines else "it ended without a word"
 
 
-async def _scored(port: int, exchange: Exchange) -> ModelAnswer:
-    request, ids = exchange.request, exchange.ids
-    headers = [(name, value) for name, value in request.headers.items() if name not in _NOT_FORWARDED]
-    headers.append(("x-request-id", ids.request))
-    if ids.client is not None:
-        headers.append(("x-ms-client-request-id", ids.client))
-    target = "/score" + (f"?{request.query}" if request.query else "")
-    status, answered, body = await _fetch(port, request.method, target, headers, request.body)
-    exec_ms = answered.get("x-ms-run-fn-exec-ms")
-    return ModelAnswer(
-        status,
-        body,
-        answered.get("content-type", "application/octet-stream"),
-        run_failed=answered.get("x-ms-run-function-failed", "").lower() == "true",
-        exec_ns=None if exec_ms is None else round(float(exec_ms) * MS),
-        headers=tuple((name, value) for name, value in answered.items() if name not in _OWN_HEADERS),
-    )
-
-
-async def _fetch(
-    port: int, method: str, target: str, headers: Iterable[tuple[str, str]] = (), body: bytes = b""
-) -> tuple[int, dict[str, str], bytes]:
-    """Status, headers with lower-case names, whole body. Raises OSError, EOFError or ValueError for anything less."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    try:
-        lines = [f"{method} {target} HTTP/1.0", "Host: 127.0.0.1", f"Content-Length: {len(body)}"]
-        lines += [f"{name}: {value}" for name, value in headers]
-        writer.write("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
-        received = bytearray()
-        while part := await reader.read(65_536):
-            received += part
-            if len(received) > _MAX_ANSWER_BYTES:
-                raise ValueError("the answer is too large")
-    finally:
-        writer.close()
-    return parse_answer(bytes(received))
-
-
-def parse_answer(received: bytes) -> tuple[int, dict[str, str], bytes]:
-    """Status, headers and body of an answer that ended with its connection. Raises EOFError when it is cut."""
-    head, end, body = received.partition(b"\r\n\r\n")
-    match = re.match(r"HTTP/1\.[01] (\d{3})", head.decode("latin-1"))
-    if not end or not match:
-        raise EOFError("the connection closed before a whole answer")
-    lines = [line.partition(":") for line in head.decode("latin-1").split("\r\n")[1:]]
-    headers = {name.strip().lower(): value.strip() for name, _, value in lines}
-    if len(body) < int(headers.get("content-length", "0")):
-        raise EOFError("the connection closed within the body")
-    return int(match[1]), headers, body
-
-
-async def _swagger_documents(port: int) -> dict[str, bytes]:
-    documents = {}
-    for version in ("2", "3", "3.1"):
-        try:
-            status, _, body = await _fetch(port, "GET", f"/swagger.json?version={version}")
-        except (OSError, EOFError, ValueError):
-            continue
-        if status == 200:
-            documents[version] = body
-    return documents
-
-
 def _free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
         return port
+
+
+def _is_child(pid: int, parent_pid: int) -> bool:
+    """Where the system does not tell parents as Linux does, every process counts as a child."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return not Path("/proc/self/stat").exists()
+    return int(stat.rpartition(")")[2].split()[1]) == parent_pid
 
 
 def _signal(server: _Server, number: signal.Signals) -> None:

@@ -160,6 +160,11 @@ def prediction(body: bytes) -> bytes | None:
     b'{"result": [3.0, 4.5, 2.0]}'
     >>> prediction(b'{"rows": []}') is None
     True
+
+    An empty object asks for nothing and gets an empty result, so that a caller without a payload is served too.
+
+    >>> prediction(b"{}")
+    b'{"result": []}'
     """
     return _remembered(body) if len(body) <= _REMEMBERED_BODY_BYTES else _predicted(body)
 
@@ -171,7 +176,8 @@ def _remembered(body: bytes) -> bytes | None:
 
 def _predicted(body: bytes) -> bytes | None:
     try:
-        rows = json.loads(body)["data"]
+        document = json.loads(body)
+        rows = document["data"] if document != {} else []
         if not isinstance(rows, list):
             return None
         return json.dumps({"result": [round(_score(row), 6) for row in rows]}, allow_nan=False).encode()

@@ -119,6 +119,8 @@ def unused(options: Options) -> list[str]:
         lines += [f"{flag} changes nothing on {options.hosting}" for flag, value in waits if value]
     if options.hosting != "managed" and options.rate_limit_rps is not None:
         lines.append(f"--rate-limit is a quota of managed endpoints; {options.hosting} has none on Azure")
+    if options.entry_script is not None and options.log_format == "legacy":
+        lines.append("--log-format legacy changes nothing: the inference server writes its own log")
     if options.hosting in ("aci", "local") and options.retry_after_s is not None and options.rate_limit_rps is None:
         lines.append(f"--retry-after changes nothing on {options.hosting}, which rejects nothing")
     return lines
@@ -170,6 +172,7 @@ class _Parser(argparse.ArgumentParser):
 def _parser(prog: str) -> argparse.ArgumentParser:
     parser = _Parser(
         prog=prog,
+        usage="%(prog)s [flags]",
         description="Serve a scoring endpoint on 127.0.0.1 that answers and rejects as the Azure hosting does.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,

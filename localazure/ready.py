@@ -13,6 +13,11 @@ from pathlib import Path
 from localazure.options import Options
 
 
+SCENARIO = """[payload]
+inline = {data = [[1, 2, 3]]}
+"""
+
+
 class ReadyFiles:
     """Owns the files it wrote. Without a ready file, key and redline.toml stand in a temporary folder."""
 
@@ -27,13 +32,19 @@ class ReadyFiles:
             stem = self.ready_path
         self.key_path = stem.with_name(stem.name + ".key")
         self.config_path = stem.with_name(stem.name + ".redline.toml")
+        self.scenario_path = stem.with_name(stem.name + ".scenario.toml")
         self._written: list[Path] = []
 
     def write(self, options: Options, scoring_uri: str, key: str | None) -> None:
         """The ready file appears last and whole. Raises OSError."""
         if key is not None:
             self._write(self.key_path, key + "\n")
-        self._write(self.config_path, config_text(options, scoring_uri, self.key_path if key is not None else None))
+        built_in = options.entry_script is None
+        if built_in:
+            self._write(self.scenario_path, SCENARIO)
+        key_path = self.key_path if key is not None else None
+        scenario_path = self.scenario_path if built_in else None
+        self._write(self.config_path, config_text(options, scoring_uri, key_path, scenario_path))
         if self.ready_path is not None:
             ready = {"scoring_uri": scoring_uri, "key": key, "pid": os.getpid(), "config": str(self.config_path)}
             self._write(self.ready_path, json.dumps(ready, indent=2) + "\n")
@@ -56,8 +67,8 @@ class ReadyFiles:
         self._written.append(path)
 
 
-def config_text(options: Options, scoring_uri: str, key_path: Path | None) -> str:
-    """A redline.toml with one endpoint, `local`."""
+def config_text(options: Options, scoring_uri: str, key_path: Path | None, scenario_path: Path | None = None) -> str:
+    """A redline.toml with one endpoint, `local`; its scenario is one that the built-in model answers."""
     lines = [
         "[endpoints.local]",
         f"scoring_uri = {_text(scoring_uri)}",
@@ -66,6 +77,8 @@ def config_text(options: Options, scoring_uri: str, key_path: Path | None) -> st
     ]
     if key_path is not None:
         lines.append(f"key_file = {_text(str(key_path))}")
+    if scenario_path is not None:
+        lines.append(f"scenario = {_text(str(scenario_path))}")
     whole_s, rest_ns = divmod(options.request_timeout_ns, 10**9)
     timeout = f"{options.request_timeout_ns / 10**6:g}ms" if rest_ns else f"{whole_s}s"
     lines += [

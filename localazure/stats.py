@@ -112,5 +112,5 @@ def closing_lines(by_status: Counter[str], in_flight_max: int, health: LoopHealt
         return [*lines, "own load: not measured, the run was shorter than a second"]
     lines.append(f"own load at its worst: event loop lag p99 {worst.lag_p99_ms:.1f} ms, CPU {worst.cpu_ratio:.0%}")
     if worst.reasons:
-        lines.append(f"overloaded: {'; '.join(worst.reasons)}. Limits found above this load are this server's own")
+        lines.append(f"overloaded: {'; '.join(worst.reasons)}. Limits found meanwhile may be this server's own")
     return lines

@@ -44,11 +44,10 @@ def _template(
     lines = [
         f"{scenario.method} {endpoint.path} HTTP/1.1",
         f"Host: {endpoint.host_header}",
-        "User-Agent: redline",
         "Accept-Encoding: identity",
         *(f"{name}: {value}" for name, value in headers),
         f"Content-Length: {len(body)}",
     ]
     head = "\r\n".join(lines) + "\r\n\r\n"
-    before, after = head.split(_ID_MARK)
-    return before.encode("ascii"), after.encode("ascii") + body
+    name, mark, after = head.partition(f"x-ms-client-request-id: {_ID_MARK}")
+    return (name + mark.removesuffix(_ID_MARK)).encode("ascii"), after.encode("ascii") + body

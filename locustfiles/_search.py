@@ -17,7 +17,6 @@ from capacity.plan import Plan
 from capacity.runfolder import append_level
 from capacity.search import Asked, Pause, Trial, harm, next_step
 from capacity.summary import Seen, seen
-from capacity.validity import reasons
 from capacity.verdict import Kind, Verdict
 from capacity.watch import Watch
 from locustfiles import _progress
@@ -83,7 +82,6 @@ def _hold_of(trial: Trial) -> Hold:
 
 def _seen(trial: Trial, held: Held, ended_by: str, started_s: float) -> Seen:
     goals: tuple[Goal, ...] = trial.rule.goals
-    spoiled = (held.spoiled,) if held.spoiled else ()
     return seen(
         held.rows,
         goals,
@@ -96,7 +94,7 @@ def _seen(trial: Trial, held: Held, ended_by: str, started_s: float) -> Seen:
         batch_s=trial.rule.batch_s,
         ended_by=ended_by,
         client=held.health,
-        invalid=(*spoiled, *reasons(held.health, goals, held.counts.labels)),
+        spoiled=(held.spoiled,) if held.spoiled else (),
     )
 
 
@@ -137,7 +135,7 @@ def _pause(crew: Crew, pause: Pause, number: int, started_s: float) -> Seen:
     began_s = time.monotonic()
     while time.monotonic() - began_s < pause.seconds and not crew.is_stopping:
         gevent.sleep(0.05)
-    return Seen(number, 0, PAUSE, started_s, time.monotonic() - began_s, 0.0, 0, 0, {}, {}, 0, ())
+    return Seen(number, 0, PAUSE, started_s, time.monotonic() - began_s, 0.0, 0, 0, 0, {}, {}, 0, ())
 
 
 def _write(folder: Path | None, line: dict[str, Any]) -> None:

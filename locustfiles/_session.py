@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -65,6 +66,8 @@ class Session:
         if self._half is None:
             self._plan_ahead()
             gevent.spawn(self._watch_parent)
+        gevent.signal_handler(signal.SIGINT, self._on_interrupt)
+        gevent.get_hub().loop.update_now()  # imports took a while, and Locust's --run-time counts from this clock
 
     @property
     def _is_controlled(self) -> bool:
@@ -169,6 +172,12 @@ class Session:
     def _on_quit(self, **_: Any) -> None:
         if self._station is not None:
             self._station.recorder.close()
+
+    def _on_interrupt(self) -> None:
+        """Locust ends as after any Ctrl-C; without this handler it would strike a user in the middle of an attempt."""
+        if self._half is not None:
+            self._half.finish(self.environment)
+        gevent.get_hub().handle_system_error(KeyboardInterrupt, KeyboardInterrupt())
 
     def _watch_parent(self) -> None:
         """A run whose starter has gone ends itself: nobody could stop it any more."""

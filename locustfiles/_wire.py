@@ -112,9 +112,8 @@ class Connection:
             return self._failed(failure, f"the deadline passed while {self._doing}, {self._seen()}")
         except OSError as error:
             return self._failed(self._failure_of(error), f"{_reason(error)} while {self._doing}, {self._seen()}")
-        except BaseException:
-            self.done_ns = monotonic_ns()
-            self.close()
+        except BaseException:  # the user is being stopped
+            self._failed(Failure.ABORTED, f"the run ended while {self._doing}, {self._seen()}")
             raise
         if not answer.keep_alive:
             self.close()

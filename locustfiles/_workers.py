@@ -206,7 +206,7 @@ class WorkerHalf:
             self.station.gate.close("closed by the master")
 
     def _on_finish(self, environment: Any, **_: Any) -> None:
-        gevent.spawn(self._finish, environment)
+        gevent.spawn(self.finish, environment)
 
     def _carry(self, hold: Hold) -> None:
         station = self.station
@@ -233,7 +233,7 @@ class WorkerHalf:
         }
         self._runner.send_message(REPORT, report)
 
-    def _finish(self, environment: Any) -> None:
+    def finish(self, environment: Any) -> None:
         """Everything is counted; the master has the last of it before Locust ends this process."""
         if self.station is not None:
             self.station.stop()

@@ -66,14 +66,17 @@ def _recommended(value: Recommended, secrets: tuple[str, ...]) -> Recommended:
 
 
 def _endpoint(value: Endpoint, secrets: tuple[str, ...]) -> Endpoint:
-    """The endpoint without the query of its URI, which may sign requests, and without the places of its secrets."""
+    """The endpoint without the query of its URI, which may sign requests, and without the places of its secrets.
+
+    URI and deployment must stay valid: where cleaning would change them, the origin and nothing stand in.
+    """
     whole = value.scoring_uri.partition("?")[0]
     uri = whole if clean_text(whole, secrets) == whole else f"{whole.partition('://')[0]}://{value.host_header}/"
     return replace(
         value,
         name=clean_text(value.name, secrets),
         scoring_uri=uri,
-        deployment=None if value.deployment is None else clean_text(value.deployment, secrets),
+        deployment=value.deployment if _copy(value.deployment, secrets) == value.deployment else None,
         goals=_copy(value.goals, secrets),
         need=_copy(value.need, secrets),
         auth=clean_text(value.auth, secrets),

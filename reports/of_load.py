@@ -38,7 +38,7 @@ def load_report(found: Recorded) -> LoadReport | None:
     if not levels:
         return None
     good = kept[kept["failure"] == 0]
-    unfair = reasons(health, goals, trial.labels_all)
+    unfair = reasons(health, goals, trial.labels_all) + unrecorded(found.levels, len(kept))
     return LoadReport(
         endpoint=run.plan.endpoint,
         level=levels[0],
@@ -61,6 +61,14 @@ def health_of(levels: Sequence[dict[str, Any]]) -> Health | None:
     told = levels[-1].get("health") if levels else None
     known = {one.name for one in fields(Health)}
     return None if told is None else Health(**{name: value for name, value in told.items() if name in known})
+
+
+def unrecorded(levels: Sequence[dict[str, Any]], kept_count: int) -> tuple[str, ...]:
+    """Why the record does not hold every attempt that was counted; empty when it does."""
+    counted = levels[-1].get("attempt_count", 0) if levels else 0
+    if counted <= kept_count:
+        return ()
+    return (f"the disk refused the records of {counted - kept_count:,} of {counted:,} attempts",)
 
 
 def was_held_to_the_end(levels: Sequence[dict[str, Any]]) -> bool:

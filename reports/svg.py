@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 INK = "#101418"  # drawn in this colour, shown in the colour of the text around the figure
 SVG = "http://www.w3.org/2000/svg"
 XLINK = "{http://www.w3.org/1999/xlink}href"
+NO_TURN = ("rotate(-0 ", "rotate(0 ")
 DROPPED_STYLES = frozenset({"font-family", "font", "font-variant", "font-stretch"})
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
 _BLANK = re.compile(r"\s+")
@@ -55,6 +56,8 @@ def _plain(element: ET.Element, key: str, classes: dict[str, str]) -> None:
         name, _, value = (part.strip() for part in declaration.partition(":"))
         if name and name not in DROPPED_STYLES:
             element.set(name, value)
+    if element.get("transform", "").startswith(NO_TURN):
+        del element.attrib["transform"]
     if XLINK in element.attrib:
         element.set("href", element.attrib.pop(XLINK))
     named = set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from capacity.verdict import Level
@@ -30,6 +31,7 @@ MIN_WIDTH = 40
 BAR_WIDTH = 20
 WIDE_ENOUGH_FOR_BARS = 72
 WIDE_ENOUGH_FOR_TWO_BARS = 100
+_COMMAND = re.compile(r"^([^\S\n]*)(::|##\[)", re.MULTILINE)
 TONES = {"good": "32", "bad": "31", "warn": "33", "plain": "36"}
 
 
@@ -47,7 +49,13 @@ def limit_text(report: LimitReport, *, color: bool, width: int) -> str:
         _certificate(clean, color, width),
         _where(clean, width),
     )
-    return "\n\n".join(block for block in blocks if block) + "\n"
+    return _whole(blocks)
+
+
+def _whole(blocks: Iterable[str]) -> str:
+    """Blocks with a blank line between them; no line starts with what a build server takes for a command."""
+    text = "\n\n".join(block for block in blocks if block)
+    return _COMMAND.sub(r"\1· \2", text) + "\n"
 
 
 def _verdict(report: LimitReport, color: bool, width: int) -> str:
@@ -215,7 +223,7 @@ def load_text(report: LoadReport, *, color: bool, width: int) -> str:
         "\n".join(wrapped(client_words(clean.client), width)),
         _pairs((("records", clean.run),), width),
     )
-    return "\n\n".join(block for block in blocks if block) + "\n"
+    return _whole(blocks)
 
 
 def _thresholds(report: LoadReport, width: int) -> str:

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 
 class Failure(StrEnum):
-    """Why an attempt is not a good answer. The order is the number on disk (first member = 1): append, never reorder."""
+    """Why an attempt is not a good answer. The order is the number on disk, from 1: append, never reorder."""
 
     UNEXPECTED_STATUS = "unexpected_status"  # a complete answer, with a status the scenario does not expect
     DNS_NOT_FOUND = "dns_not_found"
@@ -127,7 +127,9 @@ def to_record(attempt: Attempt) -> bytes:
 
 def from_record(record: bytes) -> Attempt:
     """The attempt that `to_record` wrote. Raises struct.error unless exactly `RECORD.size` bytes are given."""
-    (raw_id, due, sent, first, done, status, failure, flags, trial, payload, received, server_us) = RECORD.unpack(record)
+    (raw_id, due, sent, first, done, status, failure, flags, trial, payload, received, server_us) = RECORD.unpack(
+        record
+    )
     return Attempt(
         request_id=raw_id.hex(),
         due_ns=due,

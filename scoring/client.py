@@ -19,7 +19,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool
-from urllib3.exceptions import HTTPError, IncompleteRead
+from urllib3.exceptions import HTTPError, IncompleteRead, InvalidChunkLength
 
 from scoring.attempt import FLAG_NEW_CONNECTION, Attempt, Failure
 from scoring.endpoint import Endpoint, request_headers
@@ -35,7 +35,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 @dataclass(frozen=True)
 class Answer:
-    """What came of one request. `headers` has lower-case names; `detail` is one harmless line, empty when good."""
+    """What came of one request. `headers` has lower-case names and foreign values; `detail` is one harmless line."""
 
     attempt: Attempt
     status: int | None
@@ -70,9 +70,9 @@ def probe(
             failure, detail = error.failure, error.detail
         except (requests.RequestException, HTTPError, http.client.HTTPException, OSError, ValueError) as error:
             failure, detail = _broken(error, seen)
-        if wire.expired and not wire.is_opening:
+        done_ns = seen.done_ns or time.monotonic_ns()
+        if done_ns >= wire.deadline_ns and not wire.is_opening:
             failure, detail = Failure.DEADLINE_EXCEEDED, seen.progress
-        done_ns = time.monotonic_ns()
     attempt = _attempt(request_id, scenario, payload, wire, seen, done_ns, failure)
     detail = redact(harmless(redact(detail, _held(key)), max_chars=500), _held(key))
     return _answer(attempt, wire, seen, detail)
@@ -87,6 +87,7 @@ class _Seen:
     body: bytearray = field(default_factory=bytearray)
     first_byte_ns: int | None = None
     headers_at_s: float = 0.0  # seconds since 1970
+    done_ns: int | None = None  # the last byte; judging comes after it and is not the endpoint's time
 
     @property
     def place(self) -> str:
@@ -132,13 +133,14 @@ class _Response(http.client.HTTPResponse):
     def begin(self) -> None:
         if self.fp.peek(1):
             self._seen.first_byte_ns = time.monotonic_ns()
-        head: Any = _Head(self.fp)
-        self.fp = head
+        whole: Any = self.fp
+        head = _Head(whole)
+        self.fp = head  # type: ignore[assignment]
         try:
             super().begin()
         finally:
-            if self.fp is head:
-                self.fp = head.file
+            if self.fp is not None:
+                self.fp = whole
         if head.last not in (b"\r\n", b"\n"):
             raise http.client.HTTPException("the connection was closed inside the header")
 
@@ -179,8 +181,7 @@ def _request(
 ) -> requests.PreparedRequest:
     headers = dict(request_headers(endpoint, scenario, key, request_id))
     headers |= {"Host": endpoint.host_header, "Accept-Encoding": "identity", "Connection": "close"}
-    body = None if scenario.method == "GET" else payload.body
-    return requests.Request(scenario.method, endpoint.scoring_uri, headers=headers, data=body).prepare()
+    return requests.Request(scenario.method, endpoint.scoring_uri, headers=headers, data=payload.body).prepare()
 
 
 def _exchange(wire: Wire, seen: _Seen, request: requests.PreparedRequest, max_bytes: int) -> None:
@@ -201,6 +202,7 @@ def _exchange(wire: Wire, seen: _Seen, request: requests.PreparedRequest, max_by
             seen.body += piece
             if len(seen.body) > max_bytes:
                 raise _TooLarge(f"more than {max_bytes:,} bytes")
+    seen.done_ns = time.monotonic_ns()
 
 
 def _pieces(raw: Any) -> Iterator[bytes]:
@@ -259,10 +261,12 @@ _FAILURE_OF_ERROR: tuple[tuple[type[BaseException], Failure, str], ...] = (
 
 
 def _is_cut(cause: BaseException) -> bool:
-    """The body ended before its announced end. urllib3 tells an end inside a chunk's length only by its words."""
-    return isinstance(cause, IncompleteRead | http.client.IncompleteRead) or cause.args[:1] == (
-        "Response ended prematurely",
-    )
+    """The body ended before its announced end. urllib3 tells an end where a chunk should begin only by its words."""
+    if isinstance(cause, InvalidChunkLength):
+        return False
+    if isinstance(cause, IncompleteRead | http.client.IncompleteRead):
+        return True
+    return cause.args[:1] == ("Response ended prematurely",)
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

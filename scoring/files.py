@@ -22,7 +22,7 @@ def payloads_at(path: Path) -> tuple[Payload, ...]:
     if path.is_dir():
         files = sorted(file for file in path.glob("*.json") if not file.name.endswith(".golden.json"))
         if not files:
-            raise RedlineError(f"the folder {path} holds no *.json payload", f"ls {path}")
+            raise RedlineError(f"the folder {path} holds no *.json payload", f"a folder with *.json files; ls {path}")
         return tuple(_payload_of(file) for file in files)
     if path.suffix == ".jsonl":
         return _payloads_of_lines(path)
@@ -46,7 +46,7 @@ def file_bytes(path: Path, *, max_bytes: int = MAX_PAYLOAD_BYTES) -> bytes:
             content = file.read(max_bytes + 1)
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise RedlineError(f"{path} cannot be read: {reason}", f"ls -l {path}") from error
+        raise RedlineError(f"{path} cannot be read: {reason}", f"a file that can be read; ls -l {path}") from error
     if len(content) > max_bytes:
         raise RedlineError(f"{path} is longer than {max_bytes:,} bytes", "send fewer rows per request")
     return content

@@ -34,15 +34,20 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     # "Authorization": "…", 'api-key': '…', ["api-key", "…"], \"Cookie\": \"…\", b'Cookie', b'…'
     (
         re.compile(
-            rf"(?i)(?P<head>\\?[\"'](?:{_HEADER}|{_FIELD})\\?[\"']\s*[:,=]\s*b?(?P<quote>\\?[\"']))"
-            r"(?P<value>(?:(?!(?P=quote))[^\r\n])+)"
+            rf"(?i)(?P<head>\\?[\"'](?:{_HEADER}|{_FIELD})\\?[\"']\s*[:,=]\s*b?(?P<quote>(?P<escaped>\\)?[\"']))"
+            r"(?P<value>(?:(?(escaped)(?!)|\\.)|(?!(?P=quote))[^\r\n])+)"
         ),
         rf"\g<head>{MARK}",
     ),
     # Authorization: …, -H 'api-key: …', header=…; up to the end of the line or the closing quote
     (re.compile(rf"(?i)(?<![\w-])(?P<head>{_HEADER}\s*[:=]\s*)(?P<value>[^\s\"'][^\r\n\"']*)"), rf"\g<head>{MARK}"),
-    # Bearer and Basic anywhere
-    (re.compile(r"(?i)(?P<head>\b(?:bearer|basic)(?:\s+|%20|\+))(?P<value>[\w.~+/%-]{8,}=*)"), rf"\g<head>{MARK}"),
+    # Bearer and Basic anywhere, unless a word follows
+    (
+        re.compile(
+            r"(?i)(?P<head>\b(?:bearer|basic)(?:\s+|%20|\+))(?!(?-i:[A-Z]?[a-z]+)(?![\w~+/%=-]))(?P<value>[\w.~+/%-]{8,}=*)"
+        ),
+        rf"\g<head>{MARK}",
+    ),
     # JSON Web Tokens, cut ones too
     (re.compile(r"\beyJ[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*)?"), MARK),
     # connection strings
@@ -62,7 +67,7 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     ),
     # user:password@host
     (
-        re.compile(r"(?P<head>\b[a-zA-Z][a-zA-Z0-9+.-]*://[^\s/:@\"'<>]*:)(?P<value>[^\s/@\"'<>]+)(?=@)"),
+        re.compile(r"(?P<head>\b[a-zA-Z][a-zA-Z0-9+.-]{0,20}://[^\s/:@\"'<>]*:)(?P<value>[^\s/@\"'<>]+)(?=@)"),
         rf"\g<head>{MARK}",
     ),
 )

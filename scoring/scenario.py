@@ -154,7 +154,9 @@ def header_mistakes(headers: Any, ours: frozenset[str] = OURS) -> list[str]:
         if not _TOKEN.fullmatch(name):
             mistakes.append(f"header name {name[:60]!r} is not made of letters, digits and dashes")
         elif low == "authorization":
-            mistakes.append("header Authorization: a secret never stands in a file or command; use key_env or key_file")
+            mistakes.append(
+                "a secret never stands in a file or command; use key_env or key_file, not the header Authorization"
+            )
         elif low in ours:
             mistakes.append(f"header {name} is set by redline itself")
         elif low in seen:

@@ -19,7 +19,7 @@ _ESCAPE_SEQUENCE = re.compile(
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 # Categories that must not reach a screen: controls, formats (bidi, zero-width, tags), surrogates, line separators.
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-_CUT = re.compile(r"… \[\d+ more characters\]\Z")
+_CUT = re.compile(r"… \[\d{1,12} more characters\]\Z")
 
 
 def harmless(foreign: bytes | str, *, max_chars: int = 4096, keep_newlines: bool = False) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from scoring.errors import RedlineError
+from scoring.redact import redact
 from scoring.text import harmless
 
 KeyPath = tuple[str, ...]
@@ -27,7 +28,7 @@ class Document:
         self.mistakes: list[tuple[int, str]] = []
         try:
             self.values: dict[str, Any] = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+        except ValueError as error:
             raise RedlineError(_syntax_mistake(name, text, error), "check it against docs/scenario.md") from error
         except RecursionError:
             raise RedlineError(f"{name}: nested too deeply to be read") from None
@@ -43,7 +44,7 @@ class Document:
 
     def mistake(self, path: KeyPath, what: str) -> None:
         """Note one mistake at a key. `what` holds no secret; what it quotes is made harmless here."""
-        self.mistakes.append((self.line_of(path), harmless(f"{'.'.join(path)}: {what}")))
+        self.mistakes.append((self.line_of(path), f"{harmless('.'.join(path))}: {redact(harmless(what))}"))
 
     def table(self, path: KeyPath, value: object) -> dict[str, Any]:
         """The value as a table; empty, with a mistake noted, when it is none."""
@@ -108,6 +109,8 @@ def shown(value: object) -> str:
         return f"`{harmless(value, max_chars=60)}`"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
+    if isinstance(value, int) and abs(value) >= 10**18:
+        return "a number of more than 18 digits"
     return f"`{value}`" if isinstance(value, int | float) else f"a {_kind(value)}"
 
 
@@ -122,7 +125,7 @@ def _unknown(key: str, names: list[str]) -> str:
     return f"unknown key; {f'did you mean {near[0]}' if near else 'allowed: ' + ', '.join(names)}"
 
 
-def _syntax_mistake(name: str, text: str, error: tomllib.TOMLDecodeError) -> str:
+def _syntax_mistake(name: str, text: str, error: ValueError) -> str:
     place = _PLACE.search(str(error))
     line = int(place[1]) if place and place[1] else text.count("\n") + 1
     return f"{name}:{line}: no TOML: {harmless(_PLACE.sub('', str(error)))}"
@@ -131,7 +134,7 @@ def _syntax_mistake(name: str, text: str, error: tomllib.TOMLDecodeError) -> str
 def _parsed(statement: str) -> dict[str, Any] | None:
     try:
         return tomllib.loads(statement)
-    except tomllib.TOMLDecodeError:
+    except ValueError:
         return None
 
 

@@ -93,6 +93,8 @@ def scoring_server(enough: int = 50, status: int = 200, body: bytes = b'{"result
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+        wbufsize = -1
 
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.cli.terminal import KEY, ended, files_with, redline, run_folder, scoring_server, started
+from tests.cli.terminal import KEY, ROOT, ended, files_with, redline, run_folder, scoring_server, started
 
 
-def test_a_load_that_keeps_its_thresholds_exits_0(tmp_path: Path) -> None:
+def test_a_load_that_keeps_its_thresholds_exits_0_if_it_was_fair(tmp_path: Path) -> None:
     """Counts of the report equal what the server saw, preflight aside; the key reaches the server and no file."""
     with scoring_server() as server:
         told = redline(
@@ -19,7 +22,7 @@ def test_a_load_that_keeps_its_thresholds_exits_0(tmp_path: Path) -> None:
             *("load", "--url", server.uri, "--key-env", "SCORING_KEY", "--users", "2", "--for", "1s"),
             *("--threshold", "errors<=1%", "--json"),
         )
-        assert told.code == 0, told.err
+        assert told.code == (0 if told.json["client"]["valid"] else 3), told.err
         assert server.keys == {f"Bearer {KEY}"}
         assert told.json["levels"][0]["attempt_count"] == server.count - 1
     assert told.json["thresholds"][0]["outcome"] == "pass"
@@ -124,3 +127,20 @@ def test_a_run_folder_below_a_file_is_told_before_any_load(tmp_path: Path) -> No
         assert server.count == 0
     assert told.code == 2
     assert "error: no run folder can be made" in told.err
+
+
+def test_a_record_that_the_disk_cut_short_is_no_fair_measurement(tmp_path: Path) -> None:
+    """The load goes on without its disk, the report says how much is missing, and the exit code is 3."""
+    with scoring_server() as server:
+        words = f"ulimit -f 8; exec {sys.executable} -m cli load --url {server.uri} --users 8 --for 2s --json"
+        done = subprocess.run(
+            ["bash", "-c", words],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    assert done.returncode == 3, done.stderr
+    assert "the disk refused the records of" in json.loads(done.stdout)["client"]["reasons"][-1]
+    assert "Traceback" not in done.stderr

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from capacity.local_endpoint import Local, local_endpoint
-from tests.cli.terminal import KEY, Told, files_with, redline, run_folder, scoring_server
+from tests.cli.terminal import KEY, ROOT, Told, files_with, redline, run_folder, scoring_server
 
 DEAD = "http://127.0.0.1:1/score"
 
@@ -57,11 +60,7 @@ def test_a_missing_key_variable_is_told_before_anything_is_sent(tmp_path: Path) 
 
 def test_a_wrong_path_is_told_at_once(local: Local, tmp_path: Path) -> None:
     """404 says nothing about load: exit 1, with the status and where to look."""
-    told = redline(
-        tmp_path, "limit", "local", "--config", local.config, "--payload", local.payload, "--header", "X-Team: churn"
-    )
-    assert told.code in (0, 3)  # the same words at the right path find an endpoint
-    wrong = redline(tmp_path, "limit", "--url", _uri(local) + "/none", "--payload", local.payload, "--budget", "5s")
+    wrong = redline(tmp_path, "limit", "--url", _uri(local) + "/none", "--payload", local.payload)
     assert wrong.code == 1
     _is_one_clear_line(wrong)
     assert "answered 404" in wrong.err
@@ -115,6 +114,28 @@ def test_load_for_another_machine_is_asked_for(tmp_path: Path) -> None:
     _is_one_clear_line(told)
     for part in ("churn.example", "40 requests at a time", "50 have been rejected", "--yes"):
         assert part in told.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_no_on_the_terminal_sends_nothing(tmp_path: Path) -> None:
+    """Whoever does not say yes has sent nothing: exit 2."""
+    screen, terminal = os.openpty()
+    arguments = ["limit", "--url", "https://churn.example/score"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cli", *arguments],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=terminal,
+        stdout=subprocess.PIPE,
+        stderr=terminal,
+    )
+    os.close(terminal)
+    os.write(screen, b"n\n")
+    assert process.wait(30) == 2
+    said = os.read(screen, 65_536).decode()
+    os.close(screen)
+    assert "up to 512 requests at a time to churn.example" in said
+    assert "not confirmed, so no request was sent" in said
     assert list(tmp_path.iterdir()) == []
 
 

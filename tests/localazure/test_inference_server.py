@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from localazure.inference_server import parse_answer, why_it_ended
+from localazure.inference_server import why_it_ended
+from localazure.upstream import parse_answer
 
 ROOT = Path(__file__).parents[2]
 PYTHON = os.environ.get("REDLINE_AZUREML_PYTHON") or str(ROOT / ".venv-azureml" / "bin" / "python")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from localazure.options import OptionError, parse
+from localazure.options import OptionError, parse, unused
 
 ROOT = Path(__file__).parents[2]
 
@@ -151,3 +151,10 @@ def test_the_admitted_number_is_that_of_the_hosting(hosting, places):
     """4 instances of 2: M·I, twice that on managed, no bound without a router."""
     options = parse(["--hosting", hosting, "--instances", "4", "--max-concurrent", "2"], "redline serve")
     assert options.admitted_count == places
+
+
+def test_a_flag_that_changes_nothing_under_the_hosting_is_told():
+    """--queue-wait on managed is accepted, as Azure's deprecated setting is, and named in a note."""
+    options = parse(["--hosting", "managed", "--queue-wait", "500ms"], "redline serve")
+    assert unused(options) == ["--queue-wait changes nothing on managed"]
+    assert unused(parse(["--hosting", "aks", "--queue-wait", "500ms"], "redline serve")) == []

@@ -379,7 +379,7 @@ def hostile(mark: str) -> LimitReport:
     )
     return LimitReport(
         verdict=marked,
-        endpoint=replace(ENDPOINT, name=mark, deployment=mark),
+        endpoint=replace(ENDPOINT, name=mark, goals=(mark,), need=mark),
         decision=mark,
         decision_sentence=mark,
         recommended=Recommended(

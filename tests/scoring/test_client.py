@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 import trustme
-from fault_server import Play, answering, dripping, good, request_of, resetting, serving, silent
 
 from scoring.attempt import FLAG_NEW_CONNECTION, Failure
 from scoring.client import Answer, probe
@@ -20,6 +19,7 @@ from scoring.errors import RedlineError
 from scoring.scenario import Expectation, Payload, Scenario
 from scoring.units import MS, S
 from scoring.wire import connect_failure, dns_failure
+from tests.scoring.fault_server import Play, answering, dripping, good, request_of, resetting, serving, silent
 
 KEY = "kEy-0123456789abcdefghijkl"
 SCENARIO = Scenario(

@@ -1,0 +1,164 @@
+"""The page in a real browser: silent, complete, and usable on paper, in the dark and at 320 px."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import pytest
+
+from reports.html import limit_html, report_css
+from tests.reports import samples
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+CHROMIUM = os.environ.get("REDLINE_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+LOOKS: list[tuple[Literal["light", "dark"], Literal["screen", "print"], int]] = [
+    ("light", "screen", 1100),
+    ("dark", "screen", 1100),
+    ("light", "print", 760),
+    ("light", "screen", 320),
+]
+OVERFLOWS = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+CONTRASTS = """() => {
+  const channel = v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+  const parts = color => color.match(/[\\d.]+/g).map(Number);
+  const light = color => {
+    const [r, g, b] = parts(color).map(v => channel(v / 255));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const behind = element => {
+    for (let e = element; e; e = e.parentElement) {
+      const color = getComputedStyle(e).backgroundColor;
+      if ((parts(color)[3] ?? 1) > 0) return color;
+    }
+    return 'rgb(255, 255, 255)';
+  };
+  const poor = [];
+  for (const e of document.querySelectorAll('body *')) {
+    const own = [...e.childNodes].some(node => node.nodeType === 3 && node.textContent.trim());
+    if (!own || !e.checkVisibility() || e.closest('svg')) continue;
+    const [a, b] = [light(getComputedStyle(e).color), light(behind(e))];
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (ratio < 4.5) poor.push([e.tagName, e.textContent.trim().slice(0, 40), ratio.toFixed(2)]);
+  }
+  return poor;
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not Path(CHROMIUM).exists():
+        pytest.skip(f"no Chromium at {CHROMIUM}; set REDLINE_CHROMIUM")
+    with playwright.sync_playwright() as running:
+        started = running.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    folder = tmp_path_factory.mktemp("pages")
+    (folder / "report.css").write_text(report_css(), encoding="utf-8")
+    reports = {name: limit_html(samples.ALL[name]()) for name in ("cliff", "client_limited", "not_a_load_problem")}
+    reports["hostile"] = limit_html(samples.hostile("<img src=x onerror=alert(1)>" + "wide" * 60))
+    reports["linked"] = limit_html(samples.cliff(), stylesheet="report.css")
+    for name, page in reports.items():
+        (folder / f"{name}.html").write_text(page, encoding="utf-8")
+    return {name: (folder / f"{name}.html").as_uri() for name in reports}
+
+
+@pytest.mark.parametrize("javascript", [True, False])
+@pytest.mark.parametrize(("scheme", "media", "width"), LOOKS)
+def test_the_page_is_silent_and_fits(
+    browser: Browser,
+    pages: dict[str, str],
+    scheme: Literal["light", "dark"],
+    media: Literal["screen", "print"],
+    width: int,
+    javascript: bool,
+) -> None:
+    """No request but its own, no word on the console, and no sideways scrolling, in every look."""
+    context = browser.new_context(
+        viewport={"width": width, "height": 800}, color_scheme=scheme, java_script_enabled=javascript
+    )
+    for name, address in pages.items():
+        page, noise = context.new_page(), list[str]()
+        page.on("console", lambda message, noise=noise: noise.append(message.text))
+        page.on("pageerror", lambda error, noise=noise: noise.append(str(error)))
+        page.on("request", lambda request, noise=noise: noise.append(request.url))
+        page.emulate_media(media=media)
+        page.goto(address)
+        beside = [address.replace("linked.html", "report.css")] if name == "linked" else []
+        assert noise == [address, *beside], name
+        assert page.evaluate(OVERFLOWS) is False, name
+        page.close()
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_text_stands_out(browser: Browser, pages: dict[str, str], scheme: Literal["light", "dark"]) -> None:
+    """The contrast of each text with what is behind it is at least 4.5 to 1."""
+    context = browser.new_context(color_scheme=scheme)
+    page = context.new_page()
+    for name in ("cliff", "client_limited", "not_a_load_problem"):
+        page.goto(pages[name])
+        assert page.evaluate(CONTRASTS) == [], name
+    context.close()
+
+
+def test_the_verdict_is_within_the_first_300_pixels(browser: Browser, pages: dict[str, str]) -> None:
+    """A person has the answer before the first movement of the hand."""
+    page = browser.new_page(viewport={"width": 1100, "height": 800})
+    page.goto(pages["cliff"])
+    for selector in (".word", "h1"):
+        box = page.locator(selector).bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] <= 300
+    page.close()
+
+
+def test_the_keyboard_reaches_the_verdict_first(browser: Browser, pages: dict[str, str]) -> None:
+    """The first Tab shows the way past the contents."""
+    page = browser.new_page()
+    page.goto(pages["cliff"])
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the verdict"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "verdict"
+    page.close()
+
+
+def test_paper_shows_what_is_folded_away(browser: Browser, pages: dict[str, str]) -> None:
+    """Nobody can open a fold on paper."""
+    page = browser.new_page()
+    page.emulate_media(media="print")
+    page.goto(pages["cliff"])
+    assert page.locator("#trials table").evaluate("e => e.checkVisibility({contentVisibilityAuto: true})")
+    assert page.locator("#trials table").evaluate("e => e.getBoundingClientRect().height") > 50
+    page.close()
+
+
+def test_small_screens_get_plots_drawn_for_them(browser: Browser, pages: dict[str, str]) -> None:
+    """At 320 px the letters of a plot are as tall as those of the page's small print."""
+    page = browser.new_page(viewport={"width": 320, "height": 800})
+    page.goto(pages["cliff"])
+    assert not page.locator(".wide svg").first.is_visible()
+    drawn = page.locator(".narrow svg").first.bounding_box()
+    assert drawn is not None
+    assert drawn["width"] / 340 * 12 > 9
+    page.close()
