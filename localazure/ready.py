@@ -12,7 +12,6 @@ from pathlib import Path
 
 from localazure.options import Options
 
-
 SCENARIO = """[payload]
 inline = {data = [[1, 2, 3]]}
 """

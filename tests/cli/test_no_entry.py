@@ -126,7 +126,7 @@ def test_a_no_on_the_terminal_sends_nothing(tmp_path: Path) -> None:
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdin=terminal,
-        stdout=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
         stderr=terminal,
     )
     os.close(terminal)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from reports.size import size_answer, size_json, size_text
 from scoring.errors import RedlineError
+from tests.cli.terminal import ROOT
 
 
 def test_one_erlang_needs_more_than_the_formulas_two_replicas() -> None:
@@ -23,6 +25,15 @@ def test_a_managed_endpoint_has_as_many_places_to_wait_as_to_serve() -> None:
     """Twice max_concurrent is admitted per instance."""
     assert size_answer(25, "40ms", 4, "0.1%", "managed").queue_places == 4
     assert size_answer(25, "40ms", 4, "0.1%", "aks").queue_places == 0
+
+
+@pytest.mark.parametrize("hosting", [None, "managed"])
+def test_the_json_fits_its_committed_schema(hosting: str | None) -> None:
+    """Programs may rely on docs/schemas/size.schema.json, which allows nothing that is not a sizing."""
+    schema = Draft202012Validator(json.loads((ROOT / "docs/schemas/size.schema.json").read_text()))
+    document = json.loads(size_json(size_answer(25, "40ms", 4, "0.1%", hosting)))
+    assert list(schema.iter_errors(document)) == []
+    assert list(schema.iter_errors({**document, "replicas": 0})) != []
 
 
 def test_the_text_shows_both_methods_side_by_side() -> None:

@@ -22,6 +22,7 @@ def test_the_ready_file_its_key_and_its_config_are_for_the_owner_only(serve):
     config_path = Path(endpoint.ready["config"])
     config = tomllib.loads(config_path.read_text())["endpoints"]["local"]
     key_path = Path(config["key_file"])
+    assert "data" in tomllib.loads(Path(config["scenario"]).read_text())["payload"]["inline"]
     for path in (endpoint.ready_path, config_path, key_path):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert endpoint.ready["pid"] == endpoint.process.pid
@@ -32,6 +33,7 @@ def test_the_ready_file_its_key_and_its_config_are_for_the_owner_only(serve):
         "hosting": "aks",
         "auth": "key",
         "key_file": str(key_path),
+        "scenario": config["scenario"],
         "instances": 3,
         "max_concurrent": 2,
         "request_timeout": "1500ms",

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 
 import jsonschema
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from capacity.verdict import Client, Cost, Kind, Level, Limit, Recommended, Trial, Verdict
@@ -23,6 +23,7 @@ from reports.terminal import limit_text
 from tests.reports import samples
 from tests.reports.test_jsonout import schema
 
+UNSHRUNK = [Phase.explicit, Phase.reuse, Phase.generate]  # drawing is slow: a failing report is shown as it was found
 MS = st.none() | st.floats(0, 1e7)
 COUNT = st.integers(0, 10**9)
 USERS = st.integers(1, 20_000)
@@ -122,7 +123,7 @@ def test_any_verdict_can_be_said_in_every_text_form(report: LimitReport, width: 
     assert trials_csv(report).count("\r\n") == len(report.verdict.trials) + 1
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow], phases=UNSHRUNK)
 @given(REPORTS)
 def test_any_verdict_can_be_drawn(report: LimitReport) -> None:
     """The page and its plots are written whatever the values, without a number that is none."""
