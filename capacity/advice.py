@@ -218,7 +218,7 @@ def _slot_time_when_full_s(rows: Sequence[Level], limit: Limit, endpoint: Endpoi
     if endpoint.instances is None or endpoint.max_concurrent is None:
         return None
     total = endpoint.instances * endpoint.max_concurrent
-    best_rps = max((row.completed_rps for row in rows if total <= row.users <= limit.low), default=0.0)
+    best_rps = max((row.timed_rps or 0.0 for row in rows if total <= row.users <= limit.low), default=0.0)
     return total / best_rps if best_rps > 0 else None
 
 

@@ -29,8 +29,6 @@ from capacity.verdict import Client, Cost, Kind, Level, Limit, Trial, Verdict
 if TYPE_CHECKING:
     from capacity.search import Asked
 
-RATE_FROM_S = 0.5
-"""A rate from a shorter time is left out of peak and knee."""
 KNEE_SHARE = 0.95
 """Throughput has stopped growing where it reaches this share of its peak."""
 
@@ -48,7 +46,7 @@ def conclude(asked: Asked, history: Sequence[Seen], kind: Kind, *, interrupted: 
         binding_goal=binding.goal if binding else None,
         first_rejected_users=first_level_with(trials, REJECTED_LABELS),
         knee_users=knee(levels),
-        peak_rps=max((level.completed_rps for level in _timed(levels)), default=0.0),
+        peak_rps=max((level.timed_rps or 0.0 for level in levels), default=0.0),
         levels=levels,
         rejected_count=sum(trial.rejected_count for trial in trials),
         client=_client(history, kind),
@@ -135,16 +133,11 @@ def first_level_with(trials: Sequence[Seen], labels: frozenset[str]) -> int | No
 
 def knee(levels: Sequence[Level]) -> int | None:
     """The smallest number of users that completes 95 % of the peak rate; None without at least two levels."""
-    levels = _timed(levels)
-    if len(levels) < 2:
+    rates = {level.users: level.timed_rps for level in levels if level.timed_rps is not None}
+    peak = max(rates.values(), default=0.0)
+    if len(rates) < 2 or not peak:
         return None
-    peak = max(level.completed_rps for level in levels)
-    return next((level.users for level in levels if peak and level.completed_rps >= KNEE_SHARE * peak), None)
-
-
-def _timed(levels: Sequence[Level]) -> list[Level]:
-    """The levels held long enough for their rate to mean something."""
-    return [level for level in levels if level.seconds >= RATE_FROM_S]
+    return next(users for users, rate in rates.items() if rate >= KNEE_SHARE * peak)
 
 
 def _first_seen(trials: Sequence[Seen]) -> dict[str, int]:
@@ -156,8 +149,10 @@ def _little_residual(levels: Sequence[Level]) -> float | None:
     """The worst |N − X·R|/N over levels without rejections: their users wait outside the endpoint after one."""
     residuals = [
         abs(level.users - level.in_flight_mean) / level.users
-        for level in _timed(levels)
-        if level.in_flight_mean is not None and not REJECTED_LABELS & level.status_count.keys()
+        for level in levels
+        if level.in_flight_mean is not None
+        and level.timed_rps is not None
+        and not REJECTED_LABELS & level.status_count.keys()
     ]
     return max(residuals, default=None)
 

@@ -68,7 +68,7 @@ def decide(verdict: Verdict, need_rps: float | None, need_users: int | None) -> 
 
 def good_rps_at(levels: Sequence[Level], users: float) -> float | None:
     """Good answers per second at so many users, straight between the levels measured; None beyond the highest."""
-    points = [(0.0, 0.0), *sorted((float(row.users), row.completed_rps) for row in levels if row.attempt_count)]
+    points = [(0.0, 0.0), *sorted((float(row.users), row.timed_rps) for row in levels if row.timed_rps is not None)]
     if len(points) == 1 or users > points[-1][0]:
         return None
     loads, rates = zip(*points, strict=True)
@@ -80,7 +80,7 @@ def _best_rps_within(verdict: Verdict, users: int | None) -> float | None:
     rate = None if users is None else good_rps_at(verdict.levels, users)
     if users is None or rate is None:
         return None
-    return max(rate, *(level.completed_rps for level in verdict.levels if level.users <= users), 0.0)
+    return max(rate, 0.0, *(level.timed_rps or 0.0 for level in verdict.levels if level.users <= users))
 
 
 def _in_rps(verdict: Verdict, need_rps: float) -> Carried:

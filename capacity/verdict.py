@@ -6,6 +6,9 @@ from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
+RATE_FROM_S = 0.5
+"""A rate from a shorter time says more about when the trial ended than about the endpoint."""
+
 
 class Kind(StrEnum):
     FOUND = "FOUND"
@@ -52,6 +55,11 @@ class Level:
     trial_count: int
     discarded_count: int  # trials at this level that were no fair measurement
     first_at: str | None = None  # RFC 3339, UTC, when the clock anchor is known
+
+    @property
+    def timed_rps(self) -> float | None:
+        """`completed_rps` where the level was held long enough for a rate to mean something."""
+        return self.completed_rps if self.seconds >= RATE_FROM_S else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,20 @@ class Broken(Exception):
         self.detail = detail
 
 
+def header_mark(name: bytes) -> bytes:
+    """What precedes the value of the header in lower-case head bytes.
+
+    >>> header_mark(b"Date")
+    b'\\r\\ndate:'
+    """
+    return b"\r\n" + name.lower() + b":"
+
+
+_CONNECTION, _CODING, _LENGTH_MARK = map(header_mark, (b"Connection", b"Transfer-Encoding", b"Content-Length"))
+
+_PLAIN = {b"HTTP/1.1 200 OK": 200, b"HTTP/1.1 503 Service Unavailable": 503, b"HTTP/1.1 429 Too Many Requests": 429}
+
+
 @lru_cache(maxsize=256)
 def _status_of(line: bytes) -> tuple[int, bool]:
     """The status, and whether the version is 1.1 and not 1.0."""
@@ -59,13 +73,15 @@ class AnswerReader:
 
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
+        self._parts: list[bytes] = []
         self.start()
 
     def start(self) -> None:
         """Nothing has been read."""
         self._phase = _HEAD
         self._pending = b""
-        self._parts: list[bytes] = []
+        if self._parts:
+            self._parts = []
         self._received = 0  # body bytes
         self.status = 0
         self.head = b""  # lower case, from the status line to the last header's line break
@@ -77,12 +93,12 @@ class AnswerReader:
         """Body bytes seen so far."""
         return self._received
 
-    def header(self, name: bytes) -> bytes | None:
-        """Value of the first header of that name (lower case), in lower case; None where there is none."""
-        at = self.head.find(b"\r\n" + name + b":")
+    def header(self, mark: bytes) -> bytes | None:
+        """Value of the first header with that mark (see `header_mark`), in lower case; None where there is none."""
+        at = self.head.find(mark)
         if at < 0:
             return None
-        at += len(name) + 3
+        at += len(mark)
         return self.head[at : self.head.index(b"\r\n", at)].strip()
 
     def feed(self, data: bytes) -> bool:
@@ -96,7 +112,7 @@ class AnswerReader:
             end = data.find(b"\r\n\r\n")
             if end < 0:
                 return self._more_head(data)
-            return self._read_head(data, end)
+            return self._is_plain(data, end) or self._read_head(data, end)
         if self._phase == _LENGTH:
             return self._more_length(data)
         if self._phase == _UNTIL_CLOSE:
@@ -124,6 +140,25 @@ class AnswerReader:
         self._pending = data
         return False
 
+    def _is_plain(self, data: bytes, end: int) -> bool:
+        """Reads the answer if it is whole and of the plainest kind: a short way for what `_read_head` reads too."""
+        head = data[: end + 2].lower()
+        at = head.find(_LENGTH_MARK)
+        status = _PLAIN.get(data[: data.find(b"\r\n")])
+        if at < 0 or status is None or head.find(_CODING) > 0 or head.find(_LENGTH_MARK, at + 1) > 0:
+            return False
+        body = data[end + 4 :]
+        if head[at + len(_LENGTH_MARK) : head.find(b"\r\n", at + 2)].strip() != b"%d" % len(body):
+            return False
+        at = head.find(_CONNECTION)
+        if at > 0 and b"close" in head[at : head.find(b"\r\n", at + 2)]:
+            return False
+        if end > MAX_HEAD_BYTES or len(body) > self.max_bytes:
+            return False
+        self.status, self.head, self.body, self.keep_alive = status, head, body, True
+        self._received, self._phase = len(body), _DONE
+        return True
+
     def _read_head(self, data: bytes, end: int) -> bool:
         if end > MAX_HEAD_BYTES:
             raise Broken(Failure.PROTOCOL_ERROR, f"the headers are longer than {MAX_HEAD_BYTES} bytes")
@@ -132,7 +167,7 @@ class AnswerReader:
         rest = data[end + 4 :]
         if self.status < 200:
             return self._skip_interim(rest)
-        tokens = self.header(b"connection") or b""
+        tokens = self.header(_CONNECTION) or b""
         self.keep_alive = b"close" not in tokens if is_1_1 else b"keep-alive" in tokens
         return self._read_body(rest)
 
@@ -147,11 +182,11 @@ class AnswerReader:
         self._pending = b""
         if self.status in NO_BODY:
             return self._complete(b"", rest)
-        coding = self.header(b"transfer-encoding")
+        coding = self.header(_CODING)
         if coding is not None and coding.endswith(b"chunked"):
             self._phase = _SIZE
             return self._more_chunks(rest)
-        length = self.header(b"content-length") if coding is None else None
+        length = self.header(_LENGTH_MARK) if coding is None else None
         if length is None:
             self._phase, self.keep_alive = _UNTIL_CLOSE, False
             self._keep(rest)
@@ -166,7 +201,7 @@ class AnswerReader:
     def _checked_length(self, text: bytes) -> int:
         if not text.isdigit() or len(text) > 18:
             raise Broken(Failure.PROTOCOL_ERROR, "Content-Length is no number")
-        if self.head.count(b"\r\ncontent-length:") > 1:
+        if self.head.count(_LENGTH_MARK) > 1:
             raise Broken(Failure.PROTOCOL_ERROR, "Content-Length stands there twice")
         length = int(text)
         if length > self.max_bytes:

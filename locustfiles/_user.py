@@ -16,12 +16,13 @@ from locust import User
 from locust.exception import StopUser
 
 from locustfiles import _stats
-from locustfiles._answer import retry_after_ns
+from locustfiles._answer import header_mark, retry_after_ns
 from locustfiles._request import request_bytes
 from locustfiles._station import Station
 from scoring.attempt import FAILURE_NUMBER, FLAG_NEW_CONNECTION, FLAG_TRANSIENT, RECORD, Failure, label_of
 from scoring.scenario import judge, why_not
 
+_EXEC_MS, _RETRY_AFTER, _DATE = map(header_mark, (b"x-ms-run-fn-exec-ms", b"Retry-After", b"Date"))
 NO_CONTACT_PAUSE_NS = 100_000_000
 NO_CONTACT = frozenset(
     {
@@ -120,7 +121,7 @@ class ScoringUser(User):  # type: ignore[misc]
         number = 0 if failure is None else FAILURE_NUMBER[failure]
         if wire.is_new:
             flags |= FLAG_NEW_CONNECTION
-        told_us = _server_us(answer.header(b"x-ms-run-fn-exec-ms"))
+        told_us = _server_us(answer.header(_EXEC_MS))
         times = (due_ns, sent_ns, wire.first_ns, wire.done_ns)
         station.recorder.add(RECORD.pack(raw_id, *times, status, number, flags, trial, place, received, told_us))
         if station.fires_events:
@@ -161,7 +162,7 @@ class ScoringUser(User):  # type: ignore[misc]
         """Waits after a rejection or a failed connection; the instant at which the user is free to send again."""
         station, answer = self.station, self._wire.answer
         done_ns = self._wire.done_ns
-        wish_ns = retry_after_ns(answer.header(b"retry-after"), answer.header(b"date"))
+        wish_ns = retry_after_ns(answer.header(_RETRY_AFTER), answer.header(_DATE))
         pause_ns = NO_CONTACT_PAUSE_NS if failure in NO_CONTACT else station.gate.pause_ns(answer.status, wish_ns)
         free_ns = done_ns + pause_ns
         station.free_ns = max(station.free_ns, free_ns)

@@ -19,6 +19,7 @@ from typing import Any
 import gevent
 from gevent.monkey import get_original
 from gevent.socket import getaddrinfo
+from greenlet import greenlet
 
 from locustfiles._answer import AnswerReader, Broken
 from locustfiles._tls import Tls
@@ -88,7 +89,9 @@ class Connection:
         self._doing = ""
         hub = gevent.get_hub()
         self._loop = hub.loop
-        self._to_hub: Callable[[], object] = hub.switch
+        self._to_hub: Callable[[], object] = greenlet.switch.__get__(
+            hub
+        )  # past gevent's own hooks, which we do not use
         self._to_user: Callable[[], object] = gevent.getcurrent().switch
 
     def exchange(self, request: bytes, sent_ns: int) -> Failure | None:

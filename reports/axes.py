@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from markupsafe import Markup
 from matplotlib import rc_context
@@ -161,9 +162,7 @@ def _tick_ms(ms: float) -> str:
 def end_labels(axes: Axes, ends: Sequence[tuple[str, float | None]], x: int, frame: Frame) -> None:
     """Each curve's name at its right end, pushed apart where they would touch; a legend where there is no room."""
     if frame is NARROW:
-        axes.legend(
-            loc="lower right", bbox_to_anchor=(1, 1.0), ncols=3, frameon=False, borderaxespad=0.2, handlelength=2.2
-        )
+        legend(axes, axes.get_lines()[: len(ends)], [name for name, _ in ends])
         return
     last = float("-inf")
     for value, name in sorted((value, name) for name, value in ends if value is not None):
@@ -177,6 +176,20 @@ def end_labels(axes: Axes, ends: Sequence[tuple[str, float | None]], x: int, fra
             textcoords="offset points",
             annotation_clip=False,
         )
+
+
+def legend(axes: Axes, drawn: Sequence[Any], names: Sequence[str]) -> None:
+    """Names above the axes, to the right."""
+    axes.legend(
+        list(drawn),
+        list(names),
+        loc="lower right",
+        bbox_to_anchor=(1, 1.0),
+        ncols=3,
+        frameon=False,
+        borderaxespad=0.2,
+        handlelength=2.2,
+    )
 
 
 def named(axes: Axes, name: str, frame: Frame) -> None:

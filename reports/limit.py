@@ -186,7 +186,7 @@ def peak_words(verdict: Verdict) -> str:
     """The highest completed rate and the load at which it was reached."""
     if verdict.peak_rps <= 0 or not verdict.levels:
         return "not measured"
-    best = max(verdict.levels, key=lambda level: level.completed_rps)
+    best = max(verdict.levels, key=lambda level: level.timed_rps or 0.0)
     return f"{show_rps(verdict.peak_rps)} at {users_words(best.users)}"
 
 

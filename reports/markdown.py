@@ -89,7 +89,7 @@ def _levels(report: LimitReport) -> str:
     rows = [
         (
             show_count(level.users),
-            rate_number(level.completed_rps),
+            rate_number(level.timed_rps),
             *(show_ms(ms) for ms in (level.p50_ms, level.p95_ms, level.p99_ms)),
             failures_words(level.status_count) or "none",
             ", ".join(level_marks(report.verdict, level.users)),

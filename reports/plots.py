@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from markupsafe import Markup
 from matplotlib.axes import Axes
@@ -28,6 +29,7 @@ from reports.axes import (
     categories,
     end_labels,
     latency_axis,
+    legend,
     named,
     rate_axis,
     rendered,
@@ -41,8 +43,15 @@ from scoring.errors import RedlineError
 from scoring.units import MS, show_count, show_ms, show_ratio
 
 MAX_LEVELS = 200
-HATCHES = ("///", "...", "xxx", "\\\\\\", "+++")
-BAD_COLORS = (VERMILION, ORANGE, PURPLE, SKY, BLUE)
+_GOOD: dict[str, Any] = {"color": GREY, "alpha": 0.45}
+_BAD: tuple[dict[str, Any], ...] = (
+    {"color": VERMILION, "hatch": "///"},
+    {"color": ORANGE, "hatch": "..."},
+    {"color": PURPLE, "hatch": "xxx"},
+    {"color": SKY, "hatch": "\\\\\\"},
+    {"color": BLUE, "hatch": "+++"},
+)
+"""The most frequent failures, by colour and by pattern."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +75,7 @@ def plots(report: LimitReport) -> tuple[Plot, ...]:
     drawn = [_throughput(report, levels)]
     if any(level.p50_ms is not None for level in levels):
         drawn.append(_latency(report, levels))
-    if any(bad_count(level) for level in levels):
+    if any(_failed(level) for level in levels):
         drawn.append(_codes(report, levels))
     return tuple(drawn)
 
@@ -89,15 +98,16 @@ def _throughput(report: LimitReport, levels: Sequence[Level]) -> Plot:
 
     def draw(axes: Axes, frame: Frame) -> None:
         users = [level.users for level in levels]
-        axes.plot(users, [level.completed_rps for level in levels], color=BLUE, marker="o", clip_on=False, zorder=3)
+        timed = [(level.users, level.timed_rps) for level in levels if level.timed_rps is not None]
+        axes.plot([at for at, _ in timed], [rate for _, rate in timed], color=BLUE, marker="o", clip_on=False, zorder=3)
         _mark_limit(axes, verdict, users, frame)
         _mark_first_rejection(axes, verdict, levels)
         _mark_knee(axes, verdict)
-        rate_axis(axes, users, [level.completed_rps for level in levels])
+        rate_axis(axes, users, [rate for _, rate in timed] or [0.0])
         users_axis(axes, users, frame)
         named(axes, "good answers per second", frame)
 
-    rows = [(show_count(one.users), rate_number(one.completed_rps), show_count(bad_count(one))) for one in levels]
+    rows = [(show_count(one.users), rate_number(one.timed_rps), show_count(bad_count(one))) for one in levels]
     caption = "Good answers per second at each number of users; the band is the limit's 95 % interval."
     return _plot("throughput", title, caption, draw, ("users", "requests/s", "failed"), rows)
 
@@ -148,43 +158,32 @@ def _codes(report: LimitReport, levels: Sequence[Level]) -> Plot:
     labels = [row.label for row in codes_table(report) if row.count]
     good = [label for label in labels if is_good(label)]
     bad = [label for label in labels if not is_good(label)]
-    shown = [*good, *bad[: len(HATCHES)]]
-    first = min((level for level in levels if bad_count(level)), key=lambda level: level.users)
-    title = (
-        f"Answers fail from {users_words(first.users)} on: {show_ratio(bad_count(first), first.attempt_count)} there."
-    )
+    first = min((level for level in levels if _failed(level)), key=lambda level: level.users)
+    title = f"Answers fail from {users_words(first.users)} on: {show_ratio(_failed(first), _counted(first))} there."
 
     def draw(axes: Axes, frame: Frame) -> None:
-        x, below = range(len(levels)), [0.0] * len(levels)
-        for label in shown:
-            share = [100 * level.status_count.get(label, 0) / max(level.attempt_count, 1) for level in levels]
-            color = GREY if label in good else BAD_COLORS[bad.index(label)]
-            hatch = None if label in good else HATCHES[bad.index(label)]
-            axes.bar(
-                x,
-                share,
-                bottom=below,
-                width=0.72,
-                color=color,
-                hatch=hatch,
-                label=label,
-                linewidth=0,
-                alpha=0.45 if label in good else 1.0,
-            )
+        below, bars = [0.0] * len(levels), []
+        for label, look in zip([*good, *bad], [_GOOD] * len(good) + list(_BAD), strict=False):
+            share = [100 * level.status_count.get(label, 0) / max(_counted(level), 1) for level in levels]
+            bars.append(axes.bar(range(len(levels)), share, bottom=below, width=0.72, linewidth=0, **look))
             below = [sum(pair) for pair in zip(below, share, strict=True)]
         categories(axes, [level.users for level in levels], frame)
         axes.set_ylim(0, 100)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f} %"))
-        axes.legend(
-            loc="lower right", bbox_to_anchor=(1, 1.0), ncols=3, frameon=False, borderaxespad=0.2, handlelength=1.4
-        )
+        legend(axes, bars, [*good, *bad][: len(bars)])
         named(axes, "share of attempts", frame)
 
-    rows = [
-        (show_count(one.users), *(show_count(one.status_count.get(label, 0)) for label in labels)) for one in levels
-    ]
+    rows = [(show_count(one.users), *(show_count(one.status_count.get(name, 0)) for name in labels)) for one in levels]
     caption = "Share of each code or failure among the attempts at each number of users."
     return _plot("codes", title, caption, draw, ("users", *labels), rows)
+
+
+def _failed(level: Level) -> int:
+    return sum(count for label, count in level.status_count.items() if not is_good(label))
+
+
+def _counted(level: Level) -> int:
+    return sum(level.status_count.values())
 
 
 def _plot(
@@ -225,14 +224,22 @@ def _mark_first_rejection(axes: Axes, verdict: Verdict, levels: Sequence[Level])
     at = level_at(verdict, verdict.first_rejected_users)
     if at is None:
         return
-    axes.plot([at.users], [at.completed_rps], color=VERMILION, marker="X", markersize=11, ls="none", zorder=4)
+    height = _height(at, levels)
+    axes.plot([at.users], [height], color=VERMILION, marker="X", markersize=11, ls="none", zorder=4)
     axes.annotate(
         f"first {rejection_label(verdict)} at {at.users}",
-        (at.users, at.completed_rps),
+        (at.users, height),
         xytext=(10, -22),
         textcoords="offset points",
         ha="right" if at.users == levels[-1].users else "left",
     )
+
+
+def _height(at: Level, levels: Sequence[Level]) -> float:
+    """Where a mark stands that belongs to a level: at its rate, or at that of the nearest level with one."""
+    timed = [level for level in levels if level.timed_rps is not None]
+    nearest = min(timed, key=lambda level: abs(level.users - at.users), default=None)
+    return (nearest.timed_rps or 0.0) if nearest else 0.0
 
 
 def _mark_knee(axes: Axes, verdict: Verdict) -> None:

@@ -104,7 +104,7 @@ def _levels(report: LimitReport, width: int) -> str:
     if not levels:
         return ""
     bars = (width >= WIDE_ENOUGH_FOR_BARS) + (width >= WIDE_ENOUGH_FOR_TWO_BARS)
-    top_rps = max(level.completed_rps for level in levels)
+    top_rps = max(level.timed_rps or 0.0 for level in levels)
     top_ms = max((level.p95_ms or 0.0 for level in levels), default=0.0)
     columns = [
         Column("users", right=True),
@@ -119,8 +119,7 @@ def _levels(report: LimitReport, width: int) -> str:
     if bars:
         columns.insert(2, Column(""))
         rows = [
-            (*row[:2], bar(one.completed_rps, top_rps, BAR_WIDTH), *row[2:])
-            for row, one in zip(rows, levels, strict=True)
+            (*row[:2], bar(one.timed_rps, top_rps, BAR_WIDTH), *row[2:]) for row, one in zip(rows, levels, strict=True)
         ]
     return table(columns, rows, width)
 
@@ -130,7 +129,7 @@ def _level_cells(level: Level, report: LimitReport) -> tuple[str, ...]:
     said = "  ".join(
         part for part in (failures_words(level.status_count) or "none", *(f"← {mark}" for mark in marks)) if part
     )
-    return (show_count(level.users), rate_number(level.completed_rps), show_ms(level.p95_ms), said)
+    return (show_count(level.users), rate_number(level.timed_rps), show_ms(level.p95_ms), said)
 
 
 def _codes(report: LimitReport, color: bool, width: int) -> str:

@@ -29,7 +29,8 @@ def test_a_goal_is_a_kind_a_ratio_and_maybe_a_latency(
 
 
 @pytest.mark.parametrize(
-    "text", ["", "p95", "p0<=1s", "p100<=1s", "errors<=0%", "errors<=100%", "p95<=fast", "p95<=0ms", "speed<=1%", "p95>=1s"]
+    "text",
+    ["", "p95", "p0<=1s", "p100<=1s", "errors<=0%", "errors<=100%", "p95<=fast", "p95<=0ms", "speed<=1%", "p95>=1s"],
 )
 def test_a_bad_goal_names_itself_and_the_allowed_forms(text: str) -> None:
     """A goal that cannot be read is refused with its own text and a form that can be typed."""

@@ -1,0 +1,88 @@
+"""What trials may have shown, as values: for tests of what is concluded from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from capacity.evidence import PAUSE
+from capacity.search import Asked, Pause, Trial, next_step, spent_s
+from capacity.summary import Evidence, Seen
+from capacity.validity import Health
+from capacity.verdict import Verdict
+
+
+def shown(
+    level: int,
+    purpose: str = "grow",
+    *,
+    ended_by: str = "pass",
+    bad: int | Sequence[int] = 0,
+    total: int = 1000,
+    rejected: int = 0,
+    dispersion: float = 1.0,
+    latency_s: float = 0.02,
+    number: int = 1,
+    started_s: float = 0.0,
+    seconds: float = 2.0,
+    transient_s: float = 0.0,
+    invalid: tuple[str, ...] = (),
+    client: Health | None = None,
+    labels: dict[str, int] | None = None,
+) -> Seen:
+    """A trial with `total` answers; `bad` of them are bad for each goal in turn (one number: for the only goal)."""
+    bads = [bad] if isinstance(bad, int) else list(bad)
+    good = total - rejected
+    told = labels if labels is not None else {"200": good, **({"503": rejected} if rejected else {})}
+    measured_s = max(seconds - transient_s, 0.0)
+    return Seen(
+        number=number,
+        level=level,
+        purpose=purpose,
+        started_s=started_s,
+        seconds=seconds,
+        measured_s=measured_s,
+        attempt_count=total,
+        good_count=good,
+        completed_count=good,
+        labels={label: count for label, count in told.items() if count},
+        labels_all={label: count for label, count in told.items() if count},
+        rejected_count=rejected,
+        evidence=tuple(Evidence(count, total, dispersion if count else 1.0) for count in bads),
+        latency_ns=np.full(good, round(latency_s * 1e9), dtype=np.int64),
+        in_flight_mean=good * latency_s / measured_s if measured_s else None,
+        ended_by=ended_by,
+        invalid=invalid,
+        client=client,
+    )
+
+
+def paused(pause: Pause) -> Seen:
+    """A pause as it stands in a history."""
+    return Seen(1, 0, PAUSE, 0.0, pause.seconds, 0.0, 0, 0, 0, {}, {}, 0, ())
+
+
+def in_order(*trials: Seen) -> list[Seen]:
+    """The trials as one history: numbered from 1, each beginning when the one before has ended."""
+    history: list[Seen] = []
+    for trial in trials:
+        history.append(replace(trial, number=len(history) + 1, started_s=spent_s(history)))
+    return history
+
+
+def searched(
+    asked: Asked, answer: Callable[[Trial], Seen], most_steps: int = 3000
+) -> tuple[Verdict, list[Seen], list[Trial | Pause]]:
+    """The search to its end, each trial answered by `answer`: the verdict, the history and what was asked."""
+    history: list[Seen] = []
+    steps: list[Trial | Pause] = []
+    while len(steps) < most_steps:
+        step = next_step(asked, history)
+        if isinstance(step, Verdict):
+            return step, history, steps
+        steps.append(step)
+        result = answer(step) if isinstance(step, Trial) else paused(step)
+        history.append(replace(result, number=len(history) + 1, started_s=spent_s(history)))
+    raise AssertionError(f"no verdict after {most_steps} steps")
