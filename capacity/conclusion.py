@@ -24,6 +24,7 @@ from capacity.goals import NOT_LOAD_LABELS, REJECTED_LABELS, Goal
 from capacity.stats import clopper_pearson_upper
 from capacity.summary import Evidence, Seen, levels_of
 from capacity.threshold import interval, log_factor, most_likely_level
+from capacity.validity import Health, reasons
 from capacity.verdict import Client, Cost, Kind, Level, Limit, Trial, Verdict
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def conclude(asked: Asked, history: Sequence[Seen], kind: Kind, *, interrupted: 
         peak_rps=max((level.timed_rps or 0.0 for level in levels), default=0.0),
         levels=levels,
         rejected_count=sum(trial.rejected_count for trial in trials),
-        client=_client(history, kind),
+        client=_client(history, kind, asked.goals),
         cost=Cost(
             seconds=history[-1].started_s + history[-1].seconds if history else 0.0,
             attempt_count=sum(sum(trial.labels_all.values()) for trial in trials),
@@ -162,16 +163,21 @@ def _warm_up_s(history: Sequence[Seen]) -> float | None:
     return parts[-1].started_s + parts[-1].seconds if parts else None
 
 
-def _client(history: Sequence[Seen], kind: Kind) -> Client:
+def _health_that_mattered(trial: Seen, goals: Sequence[Goal]) -> Health | None:
+    """The generator's health, unless the trial counts although it was poor: a rejection is one whoever is slow."""
+    return None if reasons(trial.client, goals, trial.labels_all, trial.median_s) else trial.client
+
+
+def _client(history: Sequence[Seen], kind: Kind, goals: Sequence[Goal]) -> Client:
     fair = fair_trials(history)
-    told = [trial.client for trial in fair if trial.client is not None]
-    reasons: dict[str, None] = {}
+    told = [health for trial in fair if (health := _health_that_mattered(trial, goals)) is not None]
+    why_not: dict[str, None] = {}
     if kind is Kind.CLIENT_LIMITED:
-        reasons = dict.fromkeys(reason for trial in history[-3:] for reason in trial.invalid)
+        why_not = dict.fromkeys(reason for trial in history[-3:] for reason in trial.invalid)
     lags = [health.lag_p99_s for health in told if health.lag_p99_s is not None]
     return Client(
         valid=kind is not Kind.CLIENT_LIMITED and bool(fair),
-        reasons=tuple(reasons) if fair or reasons else ("no trial was completed",),
+        reasons=tuple(why_not) if fair or why_not else ("no trial was completed",),
         lag_p99_ms=1000 * max(lags) if lags else None,
         timely_ratio=min((h.timely_ratio for h in told if h.timely_ratio is not None), default=None),
         cpu_ratio=max((h.cpu_ratio for h in told if h.cpu_ratio is not None), default=None),

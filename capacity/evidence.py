@@ -68,11 +68,15 @@ def has_stalls(history: Sequence[Seen]) -> bool:
 
 
 def outcome(trial: Seen, goals: Sequence[Goal]) -> State:
-    """How one trial ended; where time ran out, the side to which its evidence leans."""
+    """How one trial ended; where time ran out, whether the bad fraction seen is beyond some goal."""
     if trial.ended_by in ("pass", "fail"):
         return State(trial.ended_by)
-    leans = max(leaning(item, goal) for item, goal in zip(trial.evidence, goals, strict=True))
-    return State.FAIL if leans > 0 else State.PASS
+    return _by_ratio(trial.evidence, goals)
+
+
+def _by_ratio(items: Sequence[Evidence], goals: Sequence[Goal]) -> State:
+    beyond = any(item.bad > goal.allowed_ratio * item.total for item, goal in zip(items, goals, strict=True))
+    return State.FAIL if beyond else State.PASS
 
 
 def leaning(item: Evidence, goal: Goal) -> float:
@@ -98,8 +102,7 @@ def _state(trials: list[Seen], goals: Sequence[Goal]) -> State:
         return outcomes[-1]
     if len(outcomes) < MAX_TRIALS_TO_AGREE:
         return State.CONFLICT
-    pooled = [pool([trial.evidence[i] for trial in trials]) for i in range(len(goals))]
-    return State.FAIL if max(map(leaning, pooled, goals)) > 0 else State.PASS
+    return _by_ratio([pool([trial.evidence[i] for trial in trials]) for i in range(len(goals))], goals)
 
 
 def at_level(trials: Sequence[Seen], level: int) -> list[Seen]:

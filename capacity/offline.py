@@ -19,6 +19,8 @@ from scoring.status import REJECTED
 from scoring.units import S
 
 DRAIN_MAX_S = 30.0
+LOOK_EVERY_S = 0.02
+"""Between answers that failed the watch is asked this often, as the live search asks it at its ticks."""
 
 Row = tuple[float, float, float, int | None]
 """(due_s, sent_s, latency_s, status or None for no answer); latency counts from sent."""
@@ -98,7 +100,7 @@ def _drain(prober: Prober, rows: Sequence[Row]) -> None:
 
 
 class _Tally:
-    """Counts the rows of a trial as they complete and asks the watch after each: the stop function of a prober."""
+    """Counts the rows of a trial as they complete and asks the watch: the stop function of a prober."""
 
     def __init__(self, trial: Trial, started_s: float) -> None:
         self.ended_by = "max_s"
@@ -109,6 +111,7 @@ class _Tally:
         self._slow = [0] * len(self._slow_s)
         self._labels: dict[str, int] = {}
         self._attempts = self._good = self._rejected = 0
+        self._look_at_s = float("-inf")
 
     def stop(self, row: Row) -> bool:
         _, sent_s, latency_s, status = row
@@ -116,7 +119,11 @@ class _Tally:
         self._rejected += status in REJECTED
         if sent_s - origin_s >= self._trial.transient_s:
             self._count(latency_s, status)
-        return self._ends(sent_s + latency_s - origin_s - self._trial.transient_s)
+        elapsed_s = sent_s + latency_s - origin_s - self._trial.transient_s
+        if elapsed_s < self._look_at_s and _failure(status) is None:
+            return False
+        self._look_at_s = elapsed_s + LOOK_EVERY_S
+        return self._ends(elapsed_s)
 
     def _count(self, latency_s: float, status: int | None) -> None:
         failure = _failure(status)

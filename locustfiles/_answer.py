@@ -63,11 +63,11 @@ class AnswerReader:
         "_parts",
         "_pending",
         "_phase",
-        "_received",
         "body",
         "head",
         "keep_alive",
         "max_bytes",
+        "received_bytes",
         "status",
     )
 
@@ -82,16 +82,11 @@ class AnswerReader:
         self._pending = b""
         if self._parts:
             self._parts = []
-        self._received = 0  # body bytes
+        self.received_bytes = 0  # of the body, so far
         self.status = 0
         self.head = b""  # lower case, from the status line to the last header's line break
         self.body = b""  # whole once the answer is complete
         self.keep_alive = False
-
-    @property
-    def received_bytes(self) -> int:
-        """Body bytes seen so far."""
-        return self._received
 
     def header(self, mark: bytes) -> bytes | None:
         """Value of the first header with that mark (see `header_mark`), in lower case; None where there is none."""
@@ -130,7 +125,7 @@ class AnswerReader:
             self.body = b"".join(self._parts)
             self._phase = _DONE
         elif self._phase != _DONE:
-            raise Broken(Failure.BODY_TRUNCATED, f"the connection was closed after {self._received} body bytes")
+            raise Broken(Failure.BODY_TRUNCATED, f"the connection was closed after {self.received_bytes} body bytes")
 
     def _more_head(self, data: bytes) -> bool:
         if not data.startswith(_PREFIX[: len(data)]):
@@ -156,7 +151,7 @@ class AnswerReader:
         if end > MAX_HEAD_BYTES or len(body) > self.max_bytes:
             return False
         self.status, self.head, self.body, self.keep_alive = status, head, body, True
-        self._received, self._phase = len(body), _DONE
+        self.received_bytes, self._phase = len(body), _DONE
         return True
 
     def _read_head(self, data: bytes, end: int) -> bool:
@@ -193,7 +188,7 @@ class AnswerReader:
             return False
         self._body_left = self._checked_length(length)
         if len(rest) >= self._body_left:
-            self._received = self._body_left
+            self.received_bytes = self._body_left
             return self._complete(rest[: self._body_left], rest[self._body_left :])
         self._phase = _LENGTH
         return self._more_length(rest)
@@ -215,8 +210,8 @@ class AnswerReader:
         return False if self._body_left else self._complete(b"".join(self._parts), data[left:])
 
     def _keep(self, data: bytes) -> None:
-        self._received += len(data)
-        if self._received > self.max_bytes:
+        self.received_bytes += len(data)
+        if self.received_bytes > self.max_bytes:
             raise Broken(Failure.BODY_TOO_LARGE, f"the body has more than {self.max_bytes} bytes")
         if data:
             self._parts.append(data)
@@ -263,7 +258,7 @@ class AnswerReader:
             if found is None:
                 raise Broken(Failure.PROTOCOL_ERROR, "a chunk's size is no hexadecimal number")
             self._body_left = int(found[1], 16)
-            if self._received + self._body_left > self.max_bytes:
+            if self.received_bytes + self._body_left > self.max_bytes:
                 raise Broken(Failure.BODY_TOO_LARGE, f"the body has more than {self.max_bytes} bytes")
             self._phase = _CHUNK if self._body_left else _TRAILER
         else:

@@ -13,7 +13,6 @@ from typing import Any, Protocol
 
 import gevent
 import numpy as np
-from locust import LoadTestShape
 
 from capacity.plan import Plan
 from capacity.summary import RECORD_DTYPE
@@ -92,15 +91,6 @@ class LocalCrew:
         missing = None if there >= hold.level or station.is_stopping else f"{there} of {hold.level} users were there"
         opened_ns, seconds, ended_by = running.opened_ns, running.since_open_s, str(station.gate.closed_by)
         return held(tally, kept, opened_ns, seconds, running.end(), missing, ended_by)
-
-
-class Everyone(LoadTestShape):  # type: ignore[misc]
-    """All users at once, until the run is over: who sends is decided at the gate. For a locustfile to import."""
-
-    def tick(self) -> tuple[int, float]:
-        plan = self.runner.environment.redline_plan
-        users = users_to_spawn(plan, getattr(self.runner, "worker_count", 1))
-        return users, max(users, SPAWNED_AT_ONCE)
 
 
 def users_to_spawn(plan: Plan, worker_count: int) -> int:

@@ -35,7 +35,7 @@ def request_ids(random_bytes: Callable[[int], bytes] = os.urandom) -> Iterator[b
         block[6::ID_BYTES] = block[6::ID_BYTES].translate(_VERSION_4)
         block[8::ID_BYTES] = block[8::ID_BYTES].translate(_VARIANT_1)
         ids = bytes(block)
-        yield from (ids[at : at + ID_BYTES] for at in range(0, len(ids), ID_BYTES))
+        yield from [ids[at : at + ID_BYTES] for at in range(0, len(ids), ID_BYTES)]
 
 
 def _template(

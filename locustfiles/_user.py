@@ -100,10 +100,9 @@ class ScoringUser(User):  # type: ignore[misc]
         if sent_ns < gate.settled_ns:
             flags = FLAG_TRANSIENT
         try:
-            failure = wire.exchange(request, sent_ns)
+            broken = wire.exchange(request, sent_ns)
             answer = wire.answer
-            if failure is None:
-                failure = judge(scenario.expectation, payload, answer.status, answer.body)
+            failure = broken or judge(scenario.expectation, payload, answer.status, answer.body)
         finally:
             if failure is not None:
                 failure = self._bad(raw_id, trial, failure, payload)
@@ -121,7 +120,7 @@ class ScoringUser(User):  # type: ignore[misc]
         number = 0 if failure is None else FAILURE_NUMBER[failure]
         if wire.is_new:
             flags |= FLAG_NEW_CONNECTION
-        told_us = _server_us(answer.header(_EXEC_MS))
+        told_us = _server_us(answer.header(_EXEC_MS)) if answer.head.find(_EXEC_MS) > 0 else 0
         times = (due_ns, sent_ns, wire.first_ns, wire.done_ns)
         station.recorder.add(RECORD.pack(raw_id, *times, status, number, flags, trial, place, received, told_us))
         if station.fires_events:
@@ -145,8 +144,8 @@ class ScoringUser(User):  # type: ignore[misc]
             station.gate.count_bad(answer.status)
         label = label_of(answer.status or None, failure)
         if station.recorder.wants(label):
-            complete = wire.detail == ""
-            detail = why_not(expectation, payload, answer.status, answer.body) if complete else wire.detail
+            is_whole = wire.detail == "" and failure is not Failure.ABORTED
+            detail = why_not(expectation, payload, answer.status, answer.body) if is_whole else wire.detail
             station.recorder.add_failure(
                 request_id=raw_id.hex(),
                 trial=trial,
@@ -172,10 +171,8 @@ class ScoringUser(User):  # type: ignore[misc]
 
 
 def _server_us(value: bytes | None) -> int:
-    """The model's own time in microseconds; 0 where the endpoint does not tell, or tells nonsense."""
-    if value is None:
-        return 0
+    """The model's own time in microseconds; 0 where the endpoint tells nonsense."""
     try:
-        return min(max(int(float(value) * 1000), 0), 0xFFFFFFFF)
+        return min(max(int(float(value or b"0") * 1000), 0), 0xFFFFFFFF)
     except (ValueError, OverflowError):
         return 0

@@ -57,9 +57,17 @@ def hold_fixed_load(crew: Crew, plan: Plan, folder: Path | None) -> int:
         text = f"the load ended early: it had caused {held.counts.rejected_count} rejections, as many as it may"
         _progress.send("note", text=text)
     if folder is not None:
-        append_level(folder, _level(hold, held))
+        _keep(folder, _level(hold, held))
     _progress.send("trial_end", users=users, outcome="done", why=held.spoiled or "", ended_by=held.ended_by)
     return int(Exit.FINE)
+
+
+def _keep(folder: Path, level: dict[str, object]) -> None:
+    """The level is in levels.jsonl, or the disk refused and that was told."""
+    try:
+        append_level(folder, level)
+    except OSError as error:
+        _progress.send("note", text=f"levels.jsonl cannot be written: {error.strerror or error}")
 
 
 def _told(tick: Tick, users: int) -> dict[str, object]:

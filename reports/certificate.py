@@ -1,4 +1,4 @@
-"""Was it a fair measurement? One row per condition, each with the evidence (limit-search.md §4 and §5.12)."""
+"""Was it a fair measurement? One row per condition, each with the evidence."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from scoring.errors import RedlineError
 from scoring.units import show_count, show_ms, show_seconds
 
 LITTLE_RATIO = 0.03
-"""Little's law, N = X·R, may miss by this much before a level's rate or latency is doubted (limit-search.md §3)."""
+"""Little's law, N = X·R, may miss by this much before a level's rate or latency is doubted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,9 @@ def _client(verdict: Verdict) -> CheckRow:
 def _generator(report: LimitReport) -> tuple[CheckRow, ...]:
     client = report.verdict.client
     lag, timely, cpu, queue = client.lag_p99_ms, client.timely_ratio, client.cpu_ratio, client.run_queue_ratio
-    allowed_ms = 1000 * allowed_lag_s(_goals(report.run_facts.goals))
+    service_ms = next((level.p50_ms for level in report.verdict.levels if level.p50_ms is not None), None)
+    service_s = None if service_ms is None else service_ms / 1000
+    allowed_ms = 1000 * allowed_lag_s(_goals(report.run_facts.goals), service_s)
     rows = (
         _row("Client lag", lag, lambda ms: ms <= allowed_ms, f"p99 {show_ms(lag)}, fair up to {show_ms(allowed_ms)}"),
         _row(

@@ -1,0 +1,209 @@
+"""Each load generator as one function: it runs, ends, and says how many requests it made at what processor time."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from capacity.plan import Plan
+from capacity.runfolder import Anchor, create
+from scoring.endpoint import Endpoint
+
+ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
+KEY_VARIABLE, BODY_VARIABLE = "BENCH_KEY", "BENCH_BODY"
+KEY = "k" * 32
+BODY = b'{"data": [' + b"0.1234567890, " * 56 + b"0.12]}"  # 800 bytes
+REQUEST_ID = "0123456789abcdef" * 2
+LUA = """
+wrk.method = "POST"
+wrk.headers["Content-Type"] = "application/json"
+wrk.headers["Authorization"] = "Bearer {key}"
+wrk.headers["x-ms-client-request-id"] = "{request_id}"
+local file = io.open("{body}", "rb")
+wrk.body = file:read("*a")
+file:close()
+"""
+
+
+@dataclass(frozen=True)
+class Load:
+    """What every generator is asked for."""
+
+    uri: str
+    folder: Path  # for files; holds no Python
+    users: int
+    seconds: int
+    pin: tuple[str, ...] = ()
+
+    @property
+    def body(self) -> Path:
+        return self.folder / "body.json"
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What one run of a generator came to."""
+
+    requests: int
+    seconds: float
+    cpu_s: float  # of the generator, while it was sending
+    failures: int = 0
+
+    @property
+    def rate_rps(self) -> float:
+        return self.requests / self.seconds
+
+    @property
+    def cpu_us(self) -> float:
+        """Processor time per request."""
+        return self.cpu_s / self.requests * 1e6
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A child process that has ended, with what it and its own children took."""
+
+    stdout: str
+    cpu_s: float
+    peak_bytes: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of redline's own generator."""
+
+    figures: Figures
+    ended: Ended
+    folder: Path
+
+
+def prepare(folder: Path) -> None:
+    """The request body and wrk's script are in the folder."""
+    assert len(BODY) == 800
+    body = folder / "body.json"
+    body.write_bytes(BODY)
+    (folder / "post.lua").write_text(LUA.format(key=KEY, request_id=REQUEST_ID, body=body))
+
+
+def run(command: list[str], folder: Path) -> Ended:
+    """Runs to its end in the folder. Ends the benchmark with what the child said when it failed."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), KEY_VARIABLE: KEY, BODY_VARIABLE: str(folder / "body.json")}
+    with open(folder / "stderr", "w+") as errors:
+        child = subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True
+        )
+        assert child.stdout is not None
+        stdout = child.stdout.read()
+        _, status, used = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        child.stdout.close()
+        errors.seek(0)
+        if child.returncode:
+            raise SystemExit(f"{command} ended with {child.returncode}:\n{stdout[-1000:]}{errors.read()[-2000:]}")
+    return Ended(stdout, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024)
+
+
+def wrk(load: Load) -> Figures:
+    options = ["-t1", f"-c{load.users}", f"-d{load.seconds}s", "-s", str(load.folder / "post.lua")]
+    ended = run([*load.pin, "wrk", *options, load.uri], load.folder)
+    requests, took_s = _found(r"(\d+) requests in ([\d.]+)s", ended.stdout)
+    return Figures(int(requests), took_s, ended.cpu_s)
+
+
+def hey(load: Load) -> Figures:
+    options = ["-z", f"{load.seconds}s", "-c", str(load.users), "-m", "POST", "-D", str(load.body)]
+    options += ["-T", "application/json", "-H", f"Authorization: Bearer {KEY}"]
+    ended = run([*load.pin, "hey", *options, "-H", f"x-ms-client-request-id: {REQUEST_ID}", load.uri], load.folder)
+    (took_s,) = _found(r"Total:\s+([\d.]+) secs", ended.stdout)
+    (requests,) = _found(r"\[200\]\s+(\d+) responses", ended.stdout)
+    return Figures(int(requests), took_s, ended.cpu_s)
+
+
+def ab(load: Load) -> Figures:
+    options = ["-q", "-k", "-t", str(load.seconds), "-n", "2000000", "-c", str(load.users), "-p", str(load.body)]
+    options += ["-T", "application/json", "-H", f"Authorization: Bearer {KEY}"]
+    ended = run([*load.pin, "ab", *options, "-H", f"x-ms-client-request-id: {REQUEST_ID}", load.uri], load.folder)
+    (took_s,) = _found(r"Time taken for tests:\s+([\d.]+) seconds", ended.stdout)
+    (requests,) = _found(r"Complete requests:\s+(\d+)", ended.stdout)
+    return Figures(int(requests), took_s, ended.cpu_s)
+
+
+def redline(load: Load, *more: str, any_body: bool = False) -> Run:
+    """closed_loop.py with a run folder, every attempt on disk; `more` are options for Locust."""
+    plan = Plan(
+        "load",
+        Endpoint("bench", load.uri, auth="key", key_env=KEY_VARIABLE),
+        payload=str(load.body),
+        expect_json=not any_body,
+        users=load.users,
+        duration_s=float(load.seconds),
+        harm_budget=1_000_000,
+    )
+    anchor = Anchor(datetime.now(UTC), time.monotonic_ns())
+    folder = create(load.folder / "runs", plan, versions={}, anchor=anchor)
+    options = ["--run-folder", str(folder), *more]
+    return Run(*_locust(load, ROOT / "locustfiles" / "closed_loop.py", *options), folder)
+
+
+def redline_checked(load: Load) -> Figures:
+    return redline(load).figures
+
+
+def redline_any_body(load: Load) -> Figures:
+    return redline(load, any_body=True).figures
+
+
+def fast_http_user(load: Load) -> Figures:
+    return _locust(load, HERE / "fast_http_user.py", *_plain(load))[0]
+
+
+def http_user(load: Load) -> Figures:
+    return _locust(load, HERE / "http_user.py", *_plain(load))[0]
+
+
+def installed(program: str) -> bool:
+    """Whether the tool of that name can be run; those of Python came with the environment."""
+    return program == "locust" or shutil.which(program) is not None
+
+
+TOOLS: dict[str, tuple[str, Callable[[Load], Figures]]] = {
+    "wrk": ("wrk", wrk),
+    "ab": ("ab", ab),
+    "redline, any body": ("locust", redline_any_body),
+    "redline": ("locust", redline_checked),
+    "hey": ("hey", hey),
+    "FastHttpUser": ("locust", fast_http_user),
+    "HttpUser": ("locust", http_user),
+}
+"""By the name in the table: the program it needs, and how to run it."""
+
+
+def _plain(load: Load) -> list[str]:
+    host = load.uri.removesuffix("/score")
+    return ["--host", host, "-u", str(load.users), "-r", str(max(load.users, 100)), "-t", f"{load.seconds}s"]
+
+
+def _locust(load: Load, file: Path, *more: str) -> tuple[Figures, Ended]:
+    """Figures of the process that counts for all: the only one, or the master."""
+    files = f"{file},{HERE / 'figures.py'}"
+    command = [*load.pin, sys.executable, "-m", "locust", "-f", files, "--headless", "--only-summary", *more]
+    ended = run(command, load.folder)
+    lines = re.findall(r"^FIGURES (.*)$", ended.stdout, re.MULTILINE)
+    return Figures(**max(map(json.loads, lines), key=lambda line: line["requests"])), ended
+
+
+def _found(pattern: str, text: str) -> tuple[float, ...]:
+    match = re.search(pattern, text)
+    if match is None:
+        raise SystemExit(f"no {pattern!r} in:\n{text[-2000:]}")
+    return tuple(map(float, match.groups()))
