@@ -50,23 +50,28 @@ def main() -> None:
             print(flush=True)
 
 
-def rate(_server: Server, load: Load, rounds: int) -> None:
+def rate(server: Server, load: Load, rounds: int) -> None:
     """Print the table of all tools, then the goals."""
     there = {name: tool for name, (program, tool) in TOOLS.items() if installed(program)}
     runs: dict[str, list[Figures]] = {name: [] for name in there}
+    busy: dict[str, list[float]] = {name: [] for name in there}
     for _ in range(rounds):
         for name, tool in there.items():
+            before_s = server.cpu_s()
             runs[name].append(tool(load))
+            busy[name].append((server.cpu_s() - before_s) / runs[name][-1].seconds)
     rates = {name: statistics.median(one.rate_rps for one in found) for name, found in runs.items()}
-    print(f"{'generator':20}{'requests/s':>11}{'µs CPU/request':>16}{'of wrk':>8}{'× FastHttpUser':>16}")
+    print(f"{'generator':20}{'requests/s':>11}{'µs CPU/request':>16}{'busy':>9}{'server':>9}{'of wrk':>8}{'× FastHttpUser':>16}")
     for name in sorted(TOOLS, key=lambda name: -rates.get(name, 0)):
         if name not in there:
             print(f"{name:20}{'not installed':>14}")
             continue
         cpu_us = statistics.median(one.cpu_us for one in runs[name])
+        own = statistics.median(one.cpu_s / one.seconds for one in runs[name])
+        shares = f"{own:9.0%}{statistics.median(busy[name]):9.0%}"
         of = [_ratio(rates[name], rates.get(other)) for other in ("wrk", "FastHttpUser")]
         failed = sum(one.failures for one in runs[name])
-        print(f"{name:20}{rates[name]:11,.0f}{cpu_us:16.1f}{of[0]:>8}{of[1]:>16}{f'  {failed} FAILED' if failed else ''}")
+        print(f"{name:20}{rates[name]:11,.0f}{cpu_us:16.1f}{shares}{of[0]:>8}{of[1]:>16}{f'  {failed} FAILED' if failed else ''}")
     print()
     _goals_of_rate(rates)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import os
 import re
 import socket
 import subprocess
@@ -42,10 +43,17 @@ class Server:
     """A running nginx."""
 
     port: int
+    pid: int = 0
 
     @property
     def uri(self) -> str:
         return f"http://127.0.0.1:{self.port}/score"
+
+    def cpu_s(self) -> float:
+        """Processor time of the worker since its start."""
+        worker = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()[0]
+        fields = Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def request_count(self) -> int:
         """Every request so far, the ones for this number included."""
@@ -62,11 +70,12 @@ def nginx(folder: Path, pin: tuple[str, ...]) -> Iterator[Server]:
     """Runs until the end of the block; `pin` stands before its command."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        server = Server(free.getsockname()[1])
+        port = free.getsockname()[1]
     config = folder / "nginx.conf"
-    config.write_text(CONFIG.format(folder=folder, port=server.port, answer=ANSWER))
+    config.write_text(CONFIG.format(folder=folder, port=port, answer=ANSWER))
     command = [*pin, "nginx", "-e", str(folder / "error.log"), "-p", str(folder), "-c", str(config)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    server = Server(port, process.pid)
     try:
         _wait_for(server, process)
         yield server

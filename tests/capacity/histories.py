@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -31,11 +32,15 @@ def shown(
     invalid: tuple[str, ...] = (),
     client: Health | None = None,
     labels: dict[str, int] | None = None,
+    transient: dict[str, int] | None = None,
 ) -> Seen:
-    """A trial with `total` answers; `bad` of them are bad for each goal in turn (one number: for the only goal)."""
+    """A trial with `total` answers; `bad` of them are bad for each goal in turn (one number: for the only goal).
+
+    `labels` takes the place of the answers that are counted, `transient` are those that came before.
+    """
     bads = [bad] if isinstance(bad, int) else list(bad)
-    good = total - rejected
-    told = labels if labels is not None else {"200": good, **({"503": rejected} if rejected else {})}
+    told = labels if labels is not None else {"200": total - rejected, "503": rejected}
+    good = told.get("200", 0)
     measured_s = max(seconds - transient_s, 0.0)
     return Seen(
         number=number,
@@ -44,11 +49,11 @@ def shown(
         started_s=started_s,
         seconds=seconds,
         measured_s=measured_s,
-        attempt_count=total,
+        attempt_count=sum(told.values()),
         good_count=good,
         completed_count=good,
-        labels={label: count for label, count in told.items() if count},
-        labels_all={label: count for label, count in told.items() if count},
+        labels=dict(+Counter(told)),
+        labels_all=dict(Counter(told) + Counter(transient)),
         rejected_count=rejected,
         evidence=tuple(Evidence(count, total, dispersion if count else 1.0) for count in bads),
         latency_ns=np.full(good, round(latency_s * 1e9), dtype=np.int64),
