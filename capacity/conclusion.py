@@ -21,7 +21,7 @@ from capacity.evidence import (
     steady_trials,
 )
 from capacity.goals import NOT_LOAD_LABELS, REJECTED_LABELS, Goal
-from capacity.stats import clopper_pearson_upper
+from capacity.stats import clopper_pearson_upper, log_evidence
 from capacity.summary import Evidence, Seen, levels_of
 from capacity.threshold import interval, log_factor, most_likely_level
 from capacity.validity import Health, reasons
@@ -30,6 +30,7 @@ from capacity.verdict import Client, Cost, Kind, Level, Limit, Trial, Verdict
 if TYPE_CHECKING:
     from capacity.search import Asked
 
+STOPPED = "the run was stopped before the limit was found"
 KNEE_SHARE = 0.95
 """Throughput has stopped growing where it reaches this share of its peak."""
 
@@ -42,10 +43,10 @@ def conclude(asked: Asked, history: Sequence[Seen], kind: Kind, *, interrupted: 
     binding = _binding(asked, history, limits)
     return Verdict(
         kind=kind,
-        reason=_reason(asked, history, kind, binding),
+        reason=STOPPED if interrupted else _reason(asked, history, kind, binding),
         limits=limits,
         binding_goal=binding.goal if binding else None,
-        first_rejected_users=first_level_with(trials, REJECTED_LABELS),
+        first_rejected_users=min((trial.level for trial in trials if trial.has_rejections), default=None),
         knee_users=knee(levels),
         peak_rps=max((level.timed_rps or 0.0 for level in levels), default=0.0),
         levels=levels,
@@ -101,7 +102,7 @@ def _limit(goal: Goal, levels: dict[int, Evidence], found: int | None, at_least:
         goal=goal.text,
         level=level,
         low=min(low, level),
-        high=None if high is None else max(high, level),
+        high=None if high is None or kind is Kind.AT_LEAST else max(high, level),
         confirmed=bound is not None and bound <= goal.allowed_ratio,
         bound_ratio=bound,
         bad_count=here.bad,
@@ -121,15 +122,11 @@ def _binding(asked: Asked, history: Sequence[Seen], limits: tuple[Limit, ...]) -
     if above is None or len(tied) == 1:
         return tied[0]
     goals = {goal.text: i for i, goal in enumerate(asked.goals)}
-    return min(
-        tied,
-        key=lambda limit: log_factor(pooled[above][goals[limit.goal]], asked.goals[goals[limit.goal]].allowed_ratio),
-    )
+    return min(tied, key=lambda limit: _speaks_for(pooled[above][goals[limit.goal]], asked.goals[goals[limit.goal]]))
 
 
-def first_level_with(trials: Sequence[Seen], labels: frozenset[str]) -> int | None:
-    """The lowest level at which an attempt sent after its transient was answered so; None: at none."""
-    return min((trial.level for trial in trials if labels & trial.labels.keys()), default=None)
+def _speaks_for(item: Evidence, goal: Goal) -> float:
+    return log_evidence(item.bad / item.dispersion, item.total / item.dispersion, goal.allowed_ratio)
 
 
 def knee(levels: Sequence[Level]) -> int | None:
@@ -228,7 +225,8 @@ def _reason(asked: Asked, history: Sequence[Seen], kind: Kind, binding: Limit | 
     if kind is Kind.FOUND:
         return f"{goal} holds up to {level} users and is missed above"
     if kind is Kind.AT_LEAST:
-        return f"every goal held at {level} users, and nothing failed up to {max(t.level for t in history)}"
+        tried = max(trial.level for trial in history)
+        return f"every goal held at {level} users, and nothing clearly failed up to {tried}"
     if kind is Kind.MISSED_AT_ZERO_LOAD:
         return f"{goal} is missed at one user: not a matter of load"
     if kind is Kind.CLIENT_LIMITED:
@@ -238,7 +236,9 @@ def _reason(asked: Asked, history: Sequence[Seen], kind: Kind, binding: Limit | 
     if kind is Kind.NOT_STEADY:
         return "the same load passed and failed by turns: the endpoint changed while it was measured"
     if history and history[-1].ended_by == "stopped":
-        return "the run was stopped before the limit was found"
+        return STOPPED
+    if history and history[-1].ended_by == "allowance":
+        return f"{history[-1].level} users cause more rejections than one trial may, and no goal speaks of them"
     rejected = sum(trial.rejected_count for trial in history)
     if rejected >= asked.harm_budget:
         return f"the harm budget of {asked.harm_budget} rejected requests is spent before the limit was found"

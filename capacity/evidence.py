@@ -45,26 +45,36 @@ def evidence_trials(history: Sequence[Seen]) -> list[Seen]:
 
     Once the endpoint is known to stall now and then, a short trial without a bad answer says nothing about it.
     """
-    stalls = has_stalls(history)
+    from_level = stalls_from(history)
     return [
         trial
         for trial in fair_trials(history)
         if trial.ended_by != "stopped"
         and any(item.total for item in trial.evidence)
-        and not (stalls and trial.measured_s < LONG_S and not any(item.bad for item in trial.evidence))
+        and not (
+            from_level is not None
+            and trial.level >= from_level
+            and trial.measured_s < LONG_S
+            and not any(item.bad for item in trial.evidence)
+        )
     ]
 
 
-def has_stalls(history: Sequence[Seen]) -> bool:
-    """A confirming hold went bad in bursts: answers that fail together, with good stretches between."""
-    return any(
-        trial.purpose == "confirm"
+def stalls_from(history: Sequence[Seen]) -> int | None:
+    """Half the lowest level at which a confirming hold went bad in bursts: answers that fail together, with good
+    stretches between. A stall hits as many answers as are in flight, so it matters less the fewer there are.
+    """
+    levels = (
+        trial.level
+        for trial in history
+        if trial.purpose == "confirm"
         and trial.ended_by != "pass"
+        and trial.evidence
         and 2 * trial.rejected_count < max(item.bad for item in trial.evidence)
         and max(item.dispersion for item in trial.evidence) >= BURSTS
-        for trial in history
-        if trial.evidence
     )
+    lowest = min(levels, default=None)
+    return None if lowest is None else lowest // 2
 
 
 def outcome(trial: Seen, goals: Sequence[Goal]) -> State:
@@ -173,10 +183,10 @@ def _not_overruled(trials: list[Seen], goals: Sequence[Goal]) -> list[Seen]:
 
 
 def failing_goals(trials: Sequence[Seen], goals: Sequence[Goal]) -> tuple[Goal, ...]:
-    """The goals that the trials speak against, in their order; the strongest alone where none is beyond its ratio."""
+    """The goals beyond their ratio, in their order; where none is, the one nearest to it."""
     pooled = [pool([trial.evidence[i] for trial in trials]) for i in range(len(goals))]
-    leans = [leaning(item, goal) for item, goal in zip(pooled, goals, strict=True)]
-    return tuple(goal for goal, lean in zip(goals, leans, strict=True) if lean > 0 or lean == max(leans) > -EVIDENCE)
+    shares = [item.bad / (goal.allowed_ratio * max(item.total, 1)) for item, goal in zip(pooled, goals, strict=True)]
+    return tuple(goal for goal, share in zip(goals, shares, strict=True) if share > 1 or share == max(shares))
 
 
 def rejection_ratio(goals: Sequence[Goal]) -> float:

@@ -51,61 +51,74 @@ def find_limit(
         raise ValueError(f"mode {mode!r} is not served: the search finds concurrency limits, mode 'closed'")
     asked = Asked(tuple(map(parse_goal, goals)), max_level, max_s, harm_budget)
     history: list[Seen] = []
-    start_s = prober.now_s
+    run = _Run(prober)
     while True:
         step = next_step(asked, history)
         if isinstance(step, Verdict):
             return step
-        history.append(
-            _paused(prober, step, len(history) + 1, start_s)
-            if isinstance(step, Pause)
-            else _tried(prober, step, start_s)
+        history.append(run.pause(step, len(history) + 1) if isinstance(step, Pause) else run.hold(step))
+
+
+class _Run:
+    """One search against one prober, whose rows count either from its own zero or from the start of each run.
+
+    A row that ends before its run began tells the second kind: in the first run both are the same.
+    """
+
+    def __init__(self, prober: Prober) -> None:
+        self._prober = prober
+        self._start_s = prober.now_s
+        self._counts_from_run = False
+
+    def pause(self, pause: Pause, number: int) -> Seen:
+        """Nothing is sent for a while."""
+        started_s = self._prober.now_s
+        self._prober.run(0, pause.seconds)
+        seconds = self._prober.now_s - started_s
+        return Seen(number, 0, PAUSE, started_s - self._start_s, seconds, 0.0, 0, 0, 0, {}, {}, 0, ())
+
+    def hold(self, trial: Trial) -> Seen:
+        """The trial, and what was still in flight when it ended."""
+        started_s = self._prober.now_s
+        tally = _Tally(trial)
+        rows = self._prober.run(
+            trial.level,
+            trial.transient_s + trial.rule.max_s,
+            lambda row: tally.stop(self._since(row, started_s, started_s)),
+        )
+        told = self._prober.client()
+        ended_s = self._prober.now_s
+        late = self._prober.run(0, min(2 * max((row[2] for row in rows), default=0.05), DRAIN_MAX_S)) or []
+        timed = [self._since(row, started_s, started_s) for row in rows]
+        timed += [self._since(row, ended_s, started_s) for row in late]
+        return seen(
+            _records(timed, trial),
+            trial.rule.goals,
+            number=trial.number,
+            level=trial.level,
+            purpose=trial.purpose,
+            started_s=started_s - self._start_s,
+            seconds=ended_s - started_s,
+            transient_s=trial.transient_s,
+            batch_s=trial.rule.batch_s,
+            ended_by=tally.ended_by,
+            client=Health(told.get("lag_p99_s"), told.get("timely_ratio"), told.get("cpu_ratio")) if told else None,
         )
 
-
-def _paused(prober: Prober, pause: Pause, number: int, start_s: float) -> Seen:
-    started_s = prober.now_s - start_s
-    prober.run(0, pause.seconds)
-    seconds = prober.now_s - start_s - started_s
-    return Seen(number, 0, PAUSE, started_s, seconds, 0.0, 0, 0, 0, {}, {}, 0, ())
-
-
-def _tried(prober: Prober, trial: Trial, start_s: float) -> Seen:
-    started_s = prober.now_s
-    tally = _Tally(trial, started_s)
-    rows = prober.run(trial.level, trial.transient_s + trial.rule.max_s, tally.stop)
-    seconds = prober.now_s - started_s
-    records = _records(rows, started_s, trial)
-    told = prober.client()
-    _drain(prober, rows)
-    health = Health(told.get("lag_p99_s"), told.get("timely_ratio"), told.get("cpu_ratio")) if told else None
-    return seen(
-        records,
-        trial.rule.goals,
-        number=trial.number,
-        level=trial.level,
-        purpose=trial.purpose,
-        started_s=started_s - start_s,
-        seconds=seconds,
-        transient_s=trial.transient_s,
-        batch_s=trial.rule.batch_s,
-        ended_by=tally.ended_by,
-        client=health,
-    )
-
-
-def _drain(prober: Prober, rows: Sequence[Row]) -> None:
-    """Idles until what was in flight has surely come back, as the gate of the live search does."""
-    prober.run(0, min(2 * max((row[2] for row in rows), default=0.05), DRAIN_MAX_S))
+    def _since(self, row: Row, run_s: float, zero_s: float) -> Row:
+        """The row of a run that began at `run_s`, its times counted from `zero_s`."""
+        due_s, sent_s, latency_s, status = row
+        self._counts_from_run = self._counts_from_run or sent_s + latency_s < run_s - 1e-6
+        shift_s = (run_s if self._counts_from_run else 0.0) - zero_s
+        return due_s + shift_s, sent_s + shift_s, latency_s, status
 
 
 class _Tally:
     """Counts the rows of a trial as they complete and asks the watch: the stop function of a prober."""
 
-    def __init__(self, trial: Trial, started_s: float) -> None:
+    def __init__(self, trial: Trial) -> None:
         self.ended_by = "max_s"
         self._trial = trial
-        self._started_s = started_s
         self._watch = Watch(trial.rule)
         self._slow_s = tuple((goal.slow_ns or 0) / S for goal in latency_goals(trial.rule.goals))
         self._slow = [0] * len(self._slow_s)
@@ -114,12 +127,12 @@ class _Tally:
         self._look_at_s = float("-inf")
 
     def stop(self, row: Row) -> bool:
+        """Whether the trial ends with this row; times count from the start of the trial."""
         _, sent_s, latency_s, status = row
-        origin_s = _origin(row, self._started_s)
         self._rejected += status in REJECTED
-        if sent_s - origin_s >= self._trial.transient_s:
+        if sent_s >= self._trial.transient_s:
             self._count(latency_s, status)
-        elapsed_s = sent_s + latency_s - origin_s - self._trial.transient_s
+        elapsed_s = sent_s + latency_s - self._trial.transient_s
         if elapsed_s < self._look_at_s and _failure(status) is None:
             return False
         self._look_at_s = elapsed_s + LOOK_EVERY_S
@@ -145,23 +158,16 @@ class _Tally:
         return verdict is not None
 
 
-def _origin(row: Row, started_s: float) -> float:
-    """Where the row's clock has its zero: a prober may count from its own zero or from the start of the run."""
-    return started_s if row[1] + row[2] >= started_s - 1e-6 else 0.0
-
-
 def _failure(status: int | None) -> Failure | None:
     if status is None:
         return Failure.DEADLINE_EXCEEDED
     return None if 200 <= status < 300 else Failure.UNEXPECTED_STATUS
 
 
-def _records(rows: Sequence[Row], started_s: float, trial: Trial) -> Rows:
-    """The rows as records whose times count from the start of the trial."""
+def _records(rows: Sequence[Row], trial: Trial) -> Rows:
+    """The rows as records; their times count from the start of the trial."""
     records = np.zeros(len(rows), dtype=RECORD_DTYPE)
-    for i, row in enumerate(rows):
-        origin_s = _origin(row, started_s)
-        due_s, sent_s, latency_s, status = row[0] - origin_s, row[1] - origin_s, row[2], row[3]
+    for i, (due_s, sent_s, latency_s, status) in enumerate(rows):
         record = records[i]
         record["due_ns"], record["sent_ns"] = round(due_s * S), round(sent_s * S)
         record["done_ns"] = round(sent_s * S) + round(latency_s * S)

@@ -20,13 +20,13 @@ from capacity.evidence import (
     agreed_count,
     at_level,
     evidence_trials,
-    has_stalls,
     is_rejection,
     is_unsteady,
     rejection_ratio,
+    stalls_from,
     states,
 )
-from capacity.goals import Goal, latency_goals
+from capacity.goals import Goal, GoalKind, latency_goals
 from capacity.summary import Seen
 from capacity.verdict import Kind, Verdict
 from capacity.watch import Rule
@@ -34,6 +34,7 @@ from capacity.watch import Rule
 WARM_UP_MAX_S = 90.0
 WARM_UP_PART_S = 2.5
 WARM_UP_REJECTIONS = 30
+ZERO_LOAD_REJECTIONS = 60
 SETTLED_AFTER_S = 65.0
 """A latency limit, and a goal missed at one user, are believed only this long after the start: until then the endpoint
 may be cold. Waiting costs it nothing; a cliff of rejections does not depend on the service time and needs no wait."""
@@ -83,6 +84,8 @@ def next_step(asked: Asked, history: Sequence[Seen]) -> Step:
     if history and history[-1].ended_by in ("not_load", "stopped"):
         kind = Kind.NOT_A_LOAD_PROBLEM if history[-1].ended_by == "not_load" else Kind.BUDGET_SPENT
         return conclude(asked, history, kind)
+    if history and history[-1].ended_by == "allowance" and _tolerates_rejections(asked.goals):
+        return conclude(asked, history, Kind.BUDGET_SPENT)
     unfair = _unfair_in_a_row(history)
     if unfair > REPEATS_OF_UNFAIR:
         return conclude(asked, history, Kind.CLIENT_LIMITED)
@@ -145,10 +148,11 @@ def _settle(asked: Asked, history: Sequence[Seen], low: int, high: int) -> Step:
 def _wait_for_a_warm_endpoint(asked: Asked, history: Sequence[Seen], high: int) -> Step | None:
     """None once the failure above the limit is a matter of rejections, or was seen after the endpoint had settled."""
     failed = at_level(evidence_trials(history), high)
-    if failed[-1].started_s >= min(SETTLED_AFTER_S, 0.8 * asked.budget_s) or is_rejection(failed, asked.goals):
+    settled_s = min(SETTLED_AFTER_S, 0.8 * asked.budget_s)
+    if failed[-1].started_s >= settled_s or is_rejection(failed, asked.goals):
         return None
     if history[-1].purpose != PAUSE:
-        return Pause(max(SETTLED_AFTER_S - spent_s(history), 0.1))
+        return Pause(max(settled_s - spent_s(history), 0.1))
     return _trial(asked, history, high, "agree")
 
 
@@ -157,10 +161,11 @@ def _at_zero_load(asked: Asked, history: Sequence[Seen]) -> Step:
     tries = at_level(evidence_trials(history), 1)
     if agreed_count(history, asked.goals, 1) < 2:
         return _trial(asked, history, 1, "base")
-    if spent_s(history) >= SETTLED_AFTER_S or len(tries) > 6:
+    left_s = min(SETTLED_AFTER_S, 0.8 * asked.budget_s) - spent_s(history)
+    if left_s <= 0 or sum(trial.rejected_count for trial in tries) >= ZERO_LOAD_REJECTIONS:
         return conclude(asked, history, Kind.MISSED_AT_ZERO_LOAD)
     if history[-1].purpose != PAUSE:
-        return Pause(min(8.0, SETTLED_AFTER_S - spent_s(history)))
+        return Pause(min(12.0, left_s))
     return _trial(asked, history, 1, "base")
 
 
@@ -235,7 +240,7 @@ def _trial(asked: Asked, history: Sequence[Seen], level: int, purpose: str) -> T
     if purpose == "confirm" and latency_goals(asked.goals):
         min_s = max(min_s, PATIENT_S)
     max_s = min(max(times.max_s, times.max_services * service_s), _LONGEST_S, left_s)
-    if has_stalls(history):
+    if _may_stall(history, level):
         min_s, max_s = PATIENT_S, min(PATIENT_MAX_S, left_s)
     rule = Rule(
         goals=asked.goals,
@@ -262,7 +267,12 @@ def _trial(asked: Asked, history: Sequence[Seen], level: int, purpose: str) -> T
 
 def _enough(history: Sequence[Seen], level: int) -> int:
     """Answers after which a clean record passes: six a user. Where the endpoint stalls, no number is enough."""
-    return sys.maxsize if has_stalls(history) else max(6 * level, 20)
+    return sys.maxsize if _may_stall(history, level) else max(6 * level, 20)
+
+
+def _may_stall(history: Sequence[Seen], level: int) -> bool:
+    from_level = stalls_from(history)
+    return from_level is not None and level >= from_level
 
 
 def _allowance(asked: Asked, history: Sequence[Seen], purpose: str) -> int:
@@ -297,6 +307,11 @@ def spent_s(history: Sequence[Seen]) -> float:
 def harm(history: Sequence[Seen]) -> int:
     """Rejections caused so far."""
     return sum(trial.rejected_count for trial in history)
+
+
+def _tolerates_rejections(goals: Sequence[Goal]) -> bool:
+    """No goal calls a rejection bad, so only the harm budget stands in the way of more of them."""
+    return all(goal.kind is GoalKind.TIMEOUTS for goal in goals)
 
 
 def _is_spent(asked: Asked, history: Sequence[Seen]) -> bool:

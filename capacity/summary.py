@@ -51,6 +51,7 @@ class Seen:
     labels_all: dict[str, int]  # transient included
     rejected_count: int  # transient included
     evidence: tuple[Evidence, ...]  # in the order of the goals
+    has_rejections: bool = False  # a rejection is among the evidence
     latency_ns: NDArray[np.int64] = field(default_factory=lambda: _NO_LATENCY)  # good answers, ascending
     server_ns: NDArray[np.int64] = field(default_factory=lambda: _NO_LATENCY)  # where the endpoint told, ascending
     in_flight_mean: float | None = None  # Little's law: sum of latencies over measured_s
@@ -84,7 +85,7 @@ def seen(
     """
     kept = rows[(rows["flags"] & FLAG_TRANSIENT) == 0]
     kept = kept[kept["failure"] != FAILURE_NUMBER[Failure.ABORTED]]
-    judged = rows if ended_by == "allowance" else kept  # the rejections that ended it may all lie in the transient
+    judged = _judged(rows, kept, ended_by)
     labels, labels_all = label_counts(kept), label_counts(rows)
     measured_s = max(seconds - transient_s, 0.0)
     good = kept[kept["failure"] == 0]
@@ -103,6 +104,7 @@ def seen(
         attempt_count=len(kept),
         good_count=len(good),
         completed_count=_completed(rows, transient_s, seconds),
+        has_rejections=bool(_has_label(judged, REJECTED_LABELS).any()),
         labels=labels,
         labels_all=labels_all,
         rejected_count=rejected_count,
@@ -114,6 +116,14 @@ def seen(
         invalid=spoiled or (() if failed_by_rejections else reasons(client, goals, labels_all, service_s)),
         client=client,
     )
+
+
+def _judged(rows: Rows, kept: Rows, ended_by: str) -> Rows:
+    """The rows that are evidence: all of them where a trial ended by its rejections and most lie in the transient."""
+    if ended_by != "allowance":
+        return kept
+    inside = int(_has_label(kept, REJECTED_LABELS).sum())
+    return kept if 2 * inside >= int(_has_label(rows, REJECTED_LABELS).sum()) else rows
 
 
 def label_counts(rows: Rows) -> dict[str, int]:

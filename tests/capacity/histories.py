@@ -55,6 +55,7 @@ def shown(
         labels=dict(+Counter(told)),
         labels_all=dict(Counter(told) + Counter(transient)),
         rejected_count=rejected,
+        has_rejections=told.get("429", 0) + told.get("503", 0) > 0,
         evidence=tuple(Evidence(count, total, dispersion if count else 1.0) for count in bads),
         latency_ns=np.full(good, round(latency_s * 1e9), dtype=np.int64),
         in_flight_mean=good * latency_s / measured_s if measured_s else None,
@@ -64,9 +65,9 @@ def shown(
     )
 
 
-def paused(pause: Pause) -> Seen:
+def paused(pause: Pause, *, number: int = 1, started_s: float = 0.0) -> Seen:
     """A pause as it stands in a history."""
-    return Seen(1, 0, PAUSE, 0.0, pause.seconds, 0.0, 0, 0, 0, {}, {}, 0, ())
+    return Seen(number, 0, PAUSE, started_s, pause.seconds, 0.0, 0, 0, 0, {}, {}, 0, ())
 
 
 def in_order(*trials: Seen) -> list[Seen]:

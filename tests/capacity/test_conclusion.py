@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from capacity.conclusion import conclude, first_level_with, knee, outcome_word, why
+from capacity.conclusion import conclude, knee, outcome_word, why
 from capacity.evidence import WARM_UP
-from capacity.goals import DEFAULT_GOALS, REJECTED_LABELS, parse_goal
+from capacity.goals import DEFAULT_GOALS, parse_goal
 from capacity.search import Asked, Pause
 from capacity.summary import Seen
 from capacity.validity import Health
@@ -152,8 +152,8 @@ def test_the_first_rejected_level_leaves_transients_out_and_codes_do_not() -> No
 )
 def test_429_and_503_alone_are_rejections(labels: list[dict[str, int]], first: int | None) -> None:
     """Trials at 4 and 8 users; no other failure counts."""
-    trials = [shown(users, labels=told) for users, told in zip((4, 8), labels, strict=True)]
-    assert first_level_with(trials, REJECTED_LABELS) == first
+    history = [shown(users, bad=CLEAN, labels=told) for users, told in zip((4, 8), labels, strict=True)]
+    assert conclude(ASKED, in_order(*history), Kind.BUDGET_SPENT).first_rejected_users == first
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def test_a_trial_says_how_it_ended_and_what_decided_it(trial: Seen, word: str, r
 @pytest.mark.parametrize(
     ("kind", "history", "words"),
     [
-        (Kind.AT_LEAST, [shown(64, bad=CLEAN)], "every goal held at 64 users, and nothing failed up to 64"),
+        (Kind.AT_LEAST, [shown(64, bad=CLEAN)], "every goal held at 64 users, and nothing clearly failed up to 64"),
         (
             Kind.NOT_A_LOAD_PROBLEM,
             [shown(2, ended_by="not_load", bad=CLEAN, labels={"200": 90, "502": 9, "401": 1})],
