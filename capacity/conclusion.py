@@ -237,9 +237,9 @@ def _reason(asked: Asked, history: Sequence[Seen], kind: Kind, binding: Limit | 
         return "the same load passed and failed by turns: the endpoint changed while it was measured"
     if history and history[-1].ended_by == "stopped":
         return STOPPED
-    if history and history[-1].ended_by == "allowance":
-        return f"{history[-1].level} users cause more rejections than one trial may, and no goal speaks of them"
     rejected = sum(trial.rejected_count for trial in history)
+    if history and history[-1].ended_by == "allowance" and rejected < asked.harm_budget:
+        return f"{history[-1].level} users cause more rejections than one trial may, and no goal speaks of them"
     if rejected >= asked.harm_budget:
         return f"the harm budget of {asked.harm_budget} rejected requests is spent before the limit was found"
     return f"the time budget of {asked.budget_s:.0f} s is spent before the limit was found"

@@ -81,11 +81,15 @@ def outcome(trial: Seen, goals: Sequence[Goal]) -> State:
     """How one trial ended; where time ran out, whether the bad fraction seen is beyond some goal."""
     if trial.ended_by in ("pass", "fail"):
         return State(trial.ended_by)
-    return _by_ratio(trial.evidence, goals)
+    return _by_ratio(trial.evidence, goals, ended_on_bad=trial.ended_by == "allowance")
 
 
-def _by_ratio(items: Sequence[Evidence], goals: Sequence[Goal]) -> State:
-    beyond = any(item.bad > goal.allowed_ratio * item.total for item, goal in zip(items, goals, strict=True))
+def _by_ratio(items: Sequence[Evidence], goals: Sequence[Goal], *, ended_on_bad: bool = False) -> State:
+    """A trial that ends on its k-th bad answer overstates the fraction; (k - 1) / (n - 1) does not (Haldane 1945)."""
+    last = int(ended_on_bad)
+    beyond = any(
+        item.bad - last > goal.allowed_ratio * (item.total - last) for item, goal in zip(items, goals, strict=True)
+    )
     return State.FAIL if beyond else State.PASS
 
 

@@ -1,8 +1,9 @@
 """The next step of the search, from everything seen so far: no clock, no I/O.
 
-Warm up at one user; double until a level fails; bisect to adjacent levels; hold the largest that passes until the goal
-is confirmed; let the smallest that fails fail twice, and something well above it once. A level that contradicts itself
-is tried again. Every trial carries the rejections it may cause, and the sum stays within the harm budget.
+Warm up at one user; double (later: half as many more) until a level fails; bisect to adjacent levels; let the smallest
+that fails fail twice, hold the largest that passes until the goal is confirmed, and let something well above it fail.
+A level that contradicts itself is tried again. Every trial carries the rejections it may cause, and the sum stays
+within the harm budget.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ REPEATS_OF_UNFAIR = 4
 UNFAIR_PAUSE_S = 1.5
 ABOVE = 1.15
 CLOSE_RATIO = 0.10
+GENTLE_FROM = 32
 DEFAULT_SERVICE_S = 0.05
 
 
@@ -121,10 +123,15 @@ def _grow(asked: Asked, history: Sequence[Seen], low: int) -> Step:
     if low < 1:
         return _trial(asked, history, 1, "base")
     if low < asked.max_level:
-        return _trial(asked, history, min(low * 2, asked.max_level), "grow")
+        return _trial(asked, history, min(_next_level(low), asked.max_level), "grow")
     if not _was_confirmed(history, low):
         return _trial(asked, history, low, "confirm")
     return conclude(asked, history, Kind.AT_LEAST)
+
+
+def _next_level(level: int) -> int:
+    """Twice as many users; half as many more from GENTLE_FROM on, where every user too many is one rejection more."""
+    return 2 * level if level < GENTLE_FROM else level + level // 2
 
 
 def _settle(asked: Asked, history: Sequence[Seen], low: int, high: int) -> Step:
@@ -218,10 +225,10 @@ class _Times:
 _TIMES = {
     WARM_UP: _Times(WARM_UP_PART_S, 4, WARM_UP_PART_S, 4, 0),
     "base": _Times(1.5, 8, 6, 30, 0),
-    "grow": _Times(0.6, 5, 4, 20, 3),
-    "bisect": _Times(1.0, 8, 8, 30, 1.5),
-    "agree": _Times(1.5, 10, 10, 40, 1.5),
-    "above": _Times(1.0, 8, 8, 30, 1.5),
+    "grow": _Times(0.6, 3, 4, 20, 3),
+    "bisect": _Times(1.0, 6, 8, 30, 1.5),
+    "agree": _Times(1.5, 8, 10, 40, 1.5),
+    "above": _Times(1.0, 6, 8, 30, 1.5),
     "confirm": _Times(3.0, 12, 20, 30, 1.5),
 }
 _RAMP_MAX_S = 4.0
@@ -246,7 +253,7 @@ def _trial(asked: Asked, history: Sequence[Seen], level: int, purpose: str) -> T
         goals=asked.goals,
         min_s=min(min_s, max_s),
         max_s=max_s,
-        enough=_enough(history, level),
+        enough=_enough(history, level, purpose),
         batch_s=max(0.1, 2 * service_s),
         rejections=4 if purpose == WARM_UP else 12,
         rejections_per_answer=4 * rejection_ratio(asked.goals),
@@ -265,9 +272,11 @@ def _trial(asked: Asked, history: Sequence[Seen], level: int, purpose: str) -> T
     )
 
 
-def _enough(history: Sequence[Seen], level: int) -> int:
-    """Answers after which a clean record passes: six a user. Where the endpoint stalls, no number is enough."""
-    return sys.maxsize if _may_stall(history, level) else max(6 * level, 20)
+def _enough(history: Sequence[Seen], level: int, purpose: str) -> int:
+    """Answers after which a clean record passes: six a user, three on the way up, since a user too many is rejected
+    within one service time. Where the endpoint stalls, no number is enough.
+    """
+    return sys.maxsize if _may_stall(history, level) else max((3 if purpose == "grow" else 6) * level, 20)
 
 
 def _may_stall(history: Sequence[Seen], level: int) -> bool:

@@ -65,10 +65,9 @@ def test_a_cliff_is_found_exactly(users: int, service_s: float, spread: float) -
 
 @each_cliff
 def test_a_cliff_costs_few_rejections(users: int, service_s: float, spread: float) -> None:
-    """At most 150 requests are told to have been rejected, and the endpoint itself counts at most 200."""
-    verdict, model = cliff(users, service_s, spread)
-    assert 0 < verdict.rejected_count <= 150
-    assert model.answered[503] <= 200
+    """The endpoint itself counts at most 150, or 170 where doubling meets a cliff with twice its users at once."""
+    _, model = cliff(users, service_s, spread)
+    assert 0 < model.answered[503] <= (170 if users == 64 else 150)
 
 
 @each_cliff
@@ -80,23 +79,23 @@ def test_a_cliff_costs_little_time_and_load(users: int, service_s: float, spread
 
 
 @each_cliff
+def test_harm_counts_every_rejection_that_the_endpoint_answered(users: int, service_s: float, spread: float) -> None:
+    """The verdict's rejections are the endpoint's own, those that came back after a trial had ended included."""
+    verdict, model = cliff(users, service_s, spread)
+    assert verdict.rejected_count == model.answered[503]
+
+
+@each_cliff
 def test_the_numbers_of_a_verdict_agree_with_each_other(users: int, service_s: float, spread: float) -> None:
-    """Codes add up per level, trials add up to the cost, and nothing is told that the endpoint did not answer."""
+    """Codes add up per level, trials add up to the cost, and the cost is all that the endpoint answered."""
     verdict, model = cliff(users, service_s, spread)
     assert all(sum(level.status_count.values()) == level.attempt_count for level in verdict.levels)
     assert all(level.status_count.get("200", 0) == level.good_count for level in verdict.levels)
-    assert sum(trial.attempt_count for trial in verdict.trials) == verdict.cost.attempt_count <= model.answered.total()
-    assert sum(trial.rejected_count for trial in verdict.trials) == verdict.rejected_count <= model.answered[503]
+    assert sum(trial.attempt_count for trial in verdict.trials) == verdict.cost.attempt_count == model.answered.total()
+    assert sum(trial.rejected_count for trial in verdict.trials) == verdict.rejected_count
     assert sum(level.attempt_count for level in verdict.levels) <= verdict.cost.attempt_count
     last = verdict.trials[-1]
     assert verdict.cost.seconds == pytest.approx(last.started_s + last.seconds, abs=0.002)
-
-
-@pytest.mark.xfail(strict=True, reason="answers to what was in flight when a trial ended are dropped with the drain")
-def test_harm_counts_every_rejection_that_the_endpoint_answered() -> None:
-    """The verdict's rejections are the endpoint's own, those that came back after a trial had ended included."""
-    verdict, model = cliff(8, 0.02, 0.0)
-    assert verdict.rejected_count == model.answered[503]
 
 
 def test_rates_and_latencies_are_those_of_the_endpoint() -> None:
@@ -150,7 +149,6 @@ def test_a_cold_start_does_not_move_a_cliff() -> None:
     assert (verdict.kind, binding(verdict).level) == (Kind.FOUND, 20)
 
 
-@pytest.mark.xfail(strict=True, reason="rejections of a trial's transient fail its level, but are not its first ones")
 def test_where_rejections_set_the_limit_some_level_is_the_first_rejected() -> None:
     """After a cold start all rejections above the cliff lie in transients sized for cold answers; they count."""
     verdict = find_limit(
@@ -159,7 +157,6 @@ def test_where_rejections_set_the_limit_some_level_is_the_first_rejected() -> No
     assert verdict.first_rejected_users == 21
 
 
-@pytest.mark.xfail(strict=True, reason="a stall found late hides short good trials and lets old bad ones speak alone")
 def test_a_long_cold_start_is_not_a_goal_missed_at_one_user() -> None:
     """Level 1 failed while cold and passed twice when warm; what levels of 50 users show later does not undo that."""
     model = queue(service_s=0.02, cold_s=55, cold_factor=20, seed=1)
@@ -245,13 +242,11 @@ def test_a_spent_budget_still_gives_an_interval_with_the_truth_in_it(budget: dic
     assert verdict.cost.seconds <= budget.get("max_s", 600) + 1
 
 
-@pytest.mark.xfail(strict=True, reason="the wait for a warm endpoint lasts until 65 s whatever the budget")
 def test_no_wait_outlasts_the_time_budget() -> None:
     """A latency limit met in half a minute: the wait for a warm endpoint ends with the budget of 30 s."""
     assert find_limit(Model(servers=4, admitted=None, spread=0.3), P95, max_s=30.0).cost.seconds <= 31
 
 
-@pytest.mark.xfail(strict=True, reason="a trial that its allowance cut short passes when rejections are no goal")
 def test_the_search_does_not_climb_over_rejections_that_no_goal_forbids() -> None:
     """With a goal on time-outs alone, every level above the cliff ends by its allowance: none of them was held."""
     model = Model()
@@ -275,7 +270,6 @@ def test_the_clock_of_the_prober_does_not_matter(users: int, service_s: float, c
     assert (verdict.kind, binding(verdict).level, verdict.first_rejected_users) == (Kind.FOUND, users, users + 1)
 
 
-@pytest.mark.xfail(strict=True, reason="the origin of each row is guessed from that row alone, wrongly early on")
 @pytest.mark.parametrize("service_s", [0.02, 0.2, 1.0])
 def test_both_clocks_of_the_rows_give_the_same_numbers(service_s: float) -> None:
     """Times since the start of the run and times of the prober's own clock make the same trials."""
