@@ -7,6 +7,7 @@ connecting, so that name look-up, connect and TLS are inside the latency (FLAG_N
 
 from __future__ import annotations
 
+from itertools import cycle, islice
 from time import monotonic_ns
 from typing import Any
 
@@ -23,6 +24,7 @@ from scoring.attempt import FAILURE_NUMBER, FLAG_NEW_CONNECTION, FLAG_TRANSIENT,
 from scoring.scenario import judge, why_not
 
 _EXEC_MS, _RETRY_AFTER, _DATE = map(header_mark, (b"x-ms-run-fn-exec-ms", b"Retry-After", b"Date"))
+_packed = RECORD.pack
 NO_CONTACT_PAUSE_NS = 100_000_000
 NO_CONTACT = frozenset(
     {
@@ -63,12 +65,13 @@ class ScoringUser(User):  # type: ignore[misc]
         self.station: Station = environment.redline
         self.turn = Event()
         self.index = 0
-        self._payload = 0
 
     def on_start(self) -> None:
         self._wire = self.station.connection()
         self.station.take_seat(self)
-        self._payload = self.index % len(self.station.scenario.payloads)
+        payloads, templates = self.station.scenario.payloads, self.station.templates
+        turns = zip(range(len(payloads)), payloads, templates, strict=True)
+        self._round = islice(cycle(turns), self.index % len(payloads), None)
 
     def on_stop(self) -> None:
         self.station.leave_seat(self, self._wire)
@@ -87,18 +90,14 @@ class ScoringUser(User):  # type: ignore[misc]
         """One request, sent now, judged and recorded; the instant at which the user is free to send again."""
         station, wire = self.station, self._wire
         gate, scenario = station.gate, station.scenario
-        place = self._payload
-        payload = scenario.payloads[place]
-        self._payload = (place + 1) % len(scenario.payloads)
+        place, payload, template = next(self._round)
         raw_id = next(station.ids)
-        request = request_bytes(station.templates[place], raw_id)
+        request = request_bytes(template, raw_id)
         trial = gate.trial
-        flags = 0
         failure: Failure | None = Failure.ABORTED
         gate.in_flight += 1
         sent_ns = monotonic_ns()
-        if sent_ns < gate.settled_ns:
-            flags = FLAG_TRANSIENT
+        flags = FLAG_TRANSIENT if sent_ns < gate.settled_ns else 0
         try:
             broken = wire.exchange(request, sent_ns)
             answer = wire.answer
@@ -120,9 +119,11 @@ class ScoringUser(User):  # type: ignore[misc]
         number = 0 if failure is None else FAILURE_NUMBER[failure]
         if wire.is_new:
             flags |= FLAG_NEW_CONNECTION
-        told_us = _server_us(answer.header(_EXEC_MS)) if answer.head.find(_EXEC_MS) > 0 else 0
-        times = (due_ns, sent_ns, wire.first_ns, wire.done_ns)
-        station.recorder.add(RECORD.pack(raw_id, *times, status, number, flags, trial, place, received, told_us))
+        told_us = _server_us(answer.header(_EXEC_MS)) if _EXEC_MS in answer.head else 0
+        first_ns, done_ns = wire.first_ns, wire.done_ns
+        station.recorder.add(
+            _packed(raw_id, due_ns, sent_ns, first_ns, done_ns, status, number, flags, trial, place, received, told_us)
+        )
         if station.fires_events:
             _stats.fire(
                 station.environment,

@@ -85,6 +85,8 @@ class Connection:
         self._sock: socket.socket | None = None
         self._tls: Tls | None = None
         self._watcher: Any = None
+        self._give: Callable[[bytes], int]  # send and receive of what is open: the socket, or TLS on it
+        self._take: Callable[[int], bytes]
         self._early = b""
         self._doing = ""
         hub = gevent.get_hub()
@@ -142,9 +144,7 @@ class Connection:
     def _receive(self, answer: AnswerReader) -> None:
         """The answer is complete, or an exception says why not."""
         self._doing = "waiting for the answer"
-        source = self._tls or self._sock
-        assert source is not None  # noqa: S101
-        receive = source.recv
+        receive = self._take
         data = self._early
         while True:
             if not data:
@@ -201,10 +201,12 @@ class Connection:
         assert self._sock is not None  # noqa: S101
         self._watcher = self._loop.io(self._sock.fileno(), _READ)
         self._watcher.start(self._on_ready)
+        self._give, self._take = self._sock.send, self._sock.recv
         if self.target.context is not None:
             self._doing = _SHAKING_HANDS
             self._tls = Tls(self._sock, self.target.context, self.target.host)
             self._shake_hands(self._tls)
+            self._give, self._take = self._tls.send, self._tls.recv
 
     def _connect_any(self) -> None:
         """Connected to the first address that takes us; the first refusal is raised when none does."""
@@ -245,11 +247,9 @@ class Connection:
     def _send_all(self, request: bytes) -> None:
         """The socket has taken the request, or the peer has begun to answer before it was complete."""
         self._doing = "sending"
-        sink = self._tls or self._sock
-        assert sink is not None  # noqa: S101
         try:
             try:
-                sent = sink.send(request)
+                sent = self._give(request)
             except BlockingIOError:
                 sent = 0
             if sent < len(request) or (self._tls is not None and self._tls.unsent):

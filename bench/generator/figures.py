@@ -1,6 +1,7 @@
 """A second locustfile for every Locust run of the benchmark: prints one line of figures when Locust ends.
 
-`cpu_s` is the processor time of this process between the start and the stop of the test, without imports.
+Rate and processor time belong to the window from WARM_S after the first answers to the stop of the test: imports and
+the spawning of users are no part of them.
 """
 
 from __future__ import annotations
@@ -8,35 +9,60 @@ from __future__ import annotations
 import json
 import sys
 import time
+from dataclasses import dataclass
 from typing import Any
 
+import gevent
 from locust import events
 
-_cpu_s = {"start": 0.0, "stop": 0.0}
+WARM_S = 0.3
+
+
+@dataclass(frozen=True)
+class Mark:
+    """The state of this process at one instant."""
+
+    requests: int
+    last_s: float  # when the last of them was counted
+    cpu_s: float
+    at_s: float
+
+
+_marks: list[Mark] = []
+
+
+def _mark(environment: Any) -> None:
+    total = environment.stats.total
+    _marks.append(Mark(total.num_requests, total.last_request_timestamp or 0, time.process_time(), time.monotonic()))
 
 
 @events.test_start.add_listener
-def _on_test_start(**_: Any) -> None:
-    _cpu_s["start"] = time.process_time()
+def _on_test_start(environment: Any, **_: Any) -> None:
+    def mark_when_warm() -> None:
+        while not environment.stats.total.num_requests:
+            gevent.sleep(0.05)
+        gevent.sleep(WARM_S)
+        _mark(environment)
+
+    gevent.spawn(mark_when_warm)
 
 
-@events.test_stop.add_listener
-def _on_test_stop(**_: Any) -> None:
-    _cpu_s["stop"] = time.process_time()
+@events.test_stopping.add_listener
+def _on_test_stopping(environment: Any, **_: Any) -> None:
+    _mark(environment)
 
 
-def _on_quit(environment: Any) -> None:
+def _tell(environment: Any) -> None:
     total = environment.stats.total
-    figures = {
-        "requests": total.num_requests,
-        "failures": total.num_failures,
-        "seconds": (total.last_request_timestamp or total.start_time) - total.start_time,
-        "cpu_s": _cpu_s["stop"] - _cpu_s["start"],
-    }
+    figures = {"requests": total.num_requests, "failures": total.num_failures, "rate_rps": 0.0, "busy_ratio": 0.0}
+    if len(_marks) == 2 and _marks[1].last_s > _marks[0].last_s:
+        first, last = _marks
+        figures["rate_rps"] = (last.requests - first.requests) / (last.last_s - first.last_s)
+        figures["busy_ratio"] = (last.cpu_s - first.cpu_s) / (last.at_s - first.at_s)
     sys.stdout.write(f"FIGURES {json.dumps(figures)}\n")
     sys.stdout.flush()
 
 
 @events.init.add_listener
 def _on_init(environment: Any, **_: Any) -> None:
-    events.quit.add_listener(lambda **_: _on_quit(environment))
+    events.quit.add_listener(lambda **_: _tell(environment))

@@ -59,7 +59,7 @@ def rate(server: Server, load: Load, rounds: int) -> None:
         for name, tool in there.items():
             before_s = server.cpu_s()
             runs[name].append(tool(load))
-            busy[name].append((server.cpu_s() - before_s) / runs[name][-1].seconds)
+            busy[name].append((server.cpu_s() - before_s) / (runs[name][-1].requests / runs[name][-1].rate_rps))
     rates = {name: statistics.median(one.rate_rps for one in found) for name, found in runs.items()}
     print(f"{'generator':20}{'requests/s':>11}{'µs CPU/request':>16}{'busy':>9}{'server':>9}{'of wrk':>8}{'× FastHttpUser':>16}")
     for name in sorted(TOOLS, key=lambda name: -rates.get(name, 0)):
@@ -67,7 +67,7 @@ def rate(server: Server, load: Load, rounds: int) -> None:
             print(f"{name:20}{'not installed':>14}")
             continue
         cpu_us = statistics.median(one.cpu_us for one in runs[name])
-        own = statistics.median(one.cpu_s / one.seconds for one in runs[name])
+        own = statistics.median(one.busy_ratio for one in runs[name])
         shares = f"{own:9.0%}{statistics.median(busy[name]):9.0%}"
         of = [_ratio(rates[name], rates.get(other)) for other in ("wrk", "FastHttpUser")]
         failed = sum(one.failures for one in runs[name])

@@ -55,18 +55,14 @@ class Figures:
     """What one run of a generator came to."""
 
     requests: int
-    seconds: float
-    cpu_s: float  # of the generator, while it was sending
+    rate_rps: float
+    busy_ratio: float  # processor time of the generator per second
     failures: int = 0
-
-    @property
-    def rate_rps(self) -> float:
-        return self.requests / self.seconds
 
     @property
     def cpu_us(self) -> float:
         """Processor time per request."""
-        return self.cpu_s / self.requests * 1e6
+        return self.busy_ratio / self.rate_rps * 1e6
 
 
 @dataclass(frozen=True)
@@ -117,7 +113,7 @@ def wrk(load: Load) -> Figures:
     options = ["-t1", f"-c{load.users}", f"-d{load.seconds}s", "-s", str(load.folder / "post.lua")]
     ended = run([*load.pin, "wrk", *options, load.uri], load.folder)
     requests, took_s = _found(r"(\d+) requests in ([\d.]+)s", ended.stdout)
-    return Figures(int(requests), took_s, ended.cpu_s)
+    return Figures(int(requests), requests / took_s, ended.cpu_s / took_s)
 
 
 def hey(load: Load) -> Figures:
@@ -126,7 +122,7 @@ def hey(load: Load) -> Figures:
     ended = run([*load.pin, "hey", *options, "-H", f"x-ms-client-request-id: {REQUEST_ID}", load.uri], load.folder)
     (took_s,) = _found(r"Total:\s+([\d.]+) secs", ended.stdout)
     (requests,) = _found(r"\[200\]\s+(\d+) responses", ended.stdout)
-    return Figures(int(requests), took_s, ended.cpu_s)
+    return Figures(int(requests), requests / took_s, ended.cpu_s / took_s)
 
 
 def ab(load: Load) -> Figures:
@@ -135,7 +131,7 @@ def ab(load: Load) -> Figures:
     ended = run([*load.pin, "ab", *options, "-H", f"x-ms-client-request-id: {REQUEST_ID}", load.uri], load.folder)
     (took_s,) = _found(r"Time taken for tests:\s+([\d.]+) seconds", ended.stdout)
     (requests,) = _found(r"Complete requests:\s+(\d+)", ended.stdout)
-    return Figures(int(requests), took_s, ended.cpu_s)
+    return Figures(int(requests), requests / took_s, ended.cpu_s / took_s)
 
 
 def redline(load: Load, *more: str, any_body: bool = False) -> Run:

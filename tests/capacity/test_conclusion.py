@@ -57,9 +57,6 @@ def queue() -> list[Seen]:
     )
 
 
-# ---- limits ----
-
-
 def test_each_goal_has_a_limit_and_the_smallest_binds() -> None:
     """Slow answers set the limit at 20 users; rejections and errors would have allowed 32 and more."""
     verdict = conclude(ASKED, queue(), Kind.FOUND)
@@ -115,9 +112,6 @@ def test_without_evidence_no_goal_has_a_limit() -> None:
     assert (verdict.binding, verdict.binding_goal, verdict.knee_users, verdict.first_rejected_users) == (None,) * 4
     assert (verdict.levels, verdict.warm_up_s, verdict.little_residual_ratio) == ((), None, None)
     assert (verdict.client.valid, verdict.client.reasons) == (False, ("no trial was completed",))
-
-
-# ---- the other numbers ----
 
 
 def test_the_first_rejected_level_leaves_transients_out_and_codes_do_not() -> None:
@@ -198,9 +192,6 @@ def test_the_certificate_tells_the_worst_of_what_the_client_said() -> None:
     assert client.run_queue_ratio is None
 
 
-# ---- words ----
-
-
 @pytest.mark.parametrize(
     ("trial", "word", "reason"),
     [
@@ -257,8 +248,6 @@ def test_a_run_that_was_stopped_between_trials_does_not_blame_its_budget(history
     verdict = conclude(ASKED, in_order(*history), Kind.BUDGET_SPENT, interrupted=True)
     assert "budget" not in verdict.reason
 
-
-# ---- as JSON ----
 
 trials = st.lists(
     st.builds(

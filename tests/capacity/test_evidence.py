@@ -128,9 +128,6 @@ def test_agreement_counts_back_from_the_latest_trial(trials: list[Seen], count: 
     assert agreed_count(in_order(*trials), ONE, 8) == count
 
 
-# ---- stalls ----
-
-
 def hold(**changes: object) -> Seen:
     values = {"purpose": "confirm", "ended_by": "max_s", "bad": 100, "dispersion": 12.0, "seconds": 20.0}
     return shown(8, **{**values, **changes})  # type: ignore[arg-type]
@@ -171,9 +168,6 @@ def test_known_stalls_do_not_bring_back_a_failure_that_later_trials_overruled() 
     assert states(history, ONE).get(1) is not State.FAIL
 
 
-# ---- steadiness ----
-
-
 def turning(level: int) -> list[Seen]:
     """Decided pass, fail, pass."""
     return [passes(level, 9000), fails(level), passes(level, 9000)]
@@ -196,9 +190,6 @@ def turning(level: int) -> list[Seen]:
 def test_an_endpoint_is_unsteady_when_levels_well_apart_turn_twice(trials: list[Seen], unsteady: bool) -> None:
     """Two turns each, both decided, more than a quarter apart."""
     assert is_unsteady(in_order(*trials), ONE) is unsteady
-
-
-# ---- what failed ----
 
 
 @pytest.mark.parametrize(
@@ -229,9 +220,6 @@ def test_of_goals_that_are_all_nearly_kept_the_nearest_to_failing_is_to_blame() 
     """Nothing is beyond its ratio, p95 is closest: 40 slow answers of 1,000 where 50 are allowed, no rejection."""
     trial = shown(8, ended_by="max_s", bad=(0, 0, 40))
     assert failing_goals([trial], (REJECTED, ERRORS, P95)) == (P95,)
-
-
-# ---- pooling ----
 
 
 def test_counts_add_up_and_dispersion_is_weighed_by_answers() -> None:
