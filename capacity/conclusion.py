@@ -14,11 +14,12 @@ from capacity.evidence import (
     failing_goals,
     fair_trials,
     is_decisive,
-    leaning,
     outcome,
     pooled_by_level,
+    share_of_goal,
     states,
     steady_trials,
+    tolerates_rejections,
 )
 from capacity.goals import NOT_LOAD_LABELS, REJECTED_LABELS, Goal
 from capacity.stats import clopper_pearson_upper, log_evidence
@@ -46,7 +47,7 @@ def conclude(asked: Asked, history: Sequence[Seen], kind: Kind, *, interrupted: 
         reason=STOPPED if interrupted else _reason(asked, history, kind, binding),
         limits=limits,
         binding_goal=binding.goal if binding else None,
-        first_rejected_users=min((trial.level for trial in trials if trial.has_rejections), default=None),
+        first_rejected_users=min((t.level for t in steady_trials(history) if t.has_rejections), default=None),
         knee_users=knee(levels),
         peak_rps=max((level.timed_rps or 0.0 for level in levels), default=0.0),
         levels=levels,
@@ -215,7 +216,7 @@ def why(trial: Seen, goals: Sequence[Goal]) -> str:
         return "; ".join(trial.invalid)
     if not trial.evidence or not any(item.total for item in trial.evidence):
         return "no answers to judge"
-    goal, item = max(zip(goals, trial.evidence, strict=True), key=lambda pair: leaning(pair[1], pair[0]))
+    goal, item = max(zip(goals, trial.evidence, strict=True), key=lambda pair: share_of_goal(pair[1], pair[0]))
     return f"{goal.text}: {item.bad} of {item.total} bad"
 
 
@@ -238,7 +239,7 @@ def _reason(asked: Asked, history: Sequence[Seen], kind: Kind, binding: Limit | 
     if history and history[-1].ended_by == "stopped":
         return STOPPED
     rejected = sum(trial.rejected_count for trial in history)
-    if history and history[-1].ended_by == "allowance" and rejected < asked.harm_budget:
+    if history and history[-1].ended_by == "allowance" and tolerates_rejections(asked.goals):
         return f"{history[-1].level} users cause more rejections than one trial may, and no goal speaks of them"
     if rejected >= asked.harm_budget:
         return f"the harm budget of {asked.harm_budget} rejected requests is spent before the limit was found"

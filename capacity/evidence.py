@@ -16,6 +16,8 @@ from capacity.summary import Evidence, Seen
 from capacity.watch import EVIDENCE
 
 MAX_TRIALS_TO_AGREE = 5
+MAX_HOLDS = 2
+"""After this many confirming holds, or trials that contradict each other, all the evidence of a level decides it."""
 LONG_S = 8.0
 BURSTS = 10.0
 """Overdispersion from which bad answers count as coming in bursts."""
@@ -112,9 +114,10 @@ def states(history: Sequence[Seen], goals: Sequence[Goal]) -> dict[int, State]:
 
 def _state(trials: list[Seen], goals: Sequence[Goal]) -> State:
     outcomes = [outcome(trial, goals) for trial in trials]
-    if len(outcomes) == 1 or outcomes[-1] == outcomes[-2]:
+    was_held_twice = sum(trial.purpose == "confirm" for trial in trials) >= MAX_HOLDS
+    if not was_held_twice and (len(outcomes) == 1 or outcomes[-1] == outcomes[-2]):
         return outcomes[-1]
-    if len(outcomes) < MAX_TRIALS_TO_AGREE:
+    if not was_held_twice and len(outcomes) < MAX_TRIALS_TO_AGREE:
         return State.CONFLICT
     return _by_ratio([pool([trial.evidence[i] for trial in trials]) for i in range(len(goals))], goals)
 
@@ -189,8 +192,18 @@ def _not_overruled(trials: list[Seen], goals: Sequence[Goal]) -> list[Seen]:
 def failing_goals(trials: Sequence[Seen], goals: Sequence[Goal]) -> tuple[Goal, ...]:
     """The goals beyond their ratio, in their order; where none is, the one nearest to it."""
     pooled = [pool([trial.evidence[i] for trial in trials]) for i in range(len(goals))]
-    shares = [item.bad / (goal.allowed_ratio * max(item.total, 1)) for item, goal in zip(pooled, goals, strict=True)]
+    shares = [share_of_goal(item, goal) for item, goal in zip(pooled, goals, strict=True)]
     return tuple(goal for goal, share in zip(goals, shares, strict=True) if share > 1 or share == max(shares))
+
+
+def share_of_goal(item: Evidence, goal: Goal) -> float:
+    """The bad fraction seen, in units of what the goal allows; above 1 it is beyond the goal."""
+    return item.bad / (goal.allowed_ratio * max(item.total, 1))
+
+
+def tolerates_rejections(goals: Sequence[Goal]) -> bool:
+    """No goal calls a rejection bad, so only the harm budget stands in the way of more of them."""
+    return all(goal.kind is GoalKind.TIMEOUTS for goal in goals)
 
 
 def rejection_ratio(goals: Sequence[Goal]) -> float:

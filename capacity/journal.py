@@ -78,7 +78,9 @@ def unfinished_verdict(plan: Plan, lines: Sequence[dict[str, Any]], rows: Rows) 
 
 
 def _pause(line: dict[str, Any]) -> Seen:
-    return Seen(line["number"], 0, PAUSE, line["started_s"], line["seconds"], 0.0, 0, 0, 0, {}, {}, 0, ())
+    """A pause; or a trial whose opening was lost, of which only the time and the harm are known."""
+    labels, rejected = dict(line.get("status_count") or {}), int(line.get("rejected_count") or 0)
+    return Seen(line["number"], 0, PAUSE, line["started_s"], line["seconds"], 0.0, 0, 0, 0, {}, labels, rejected, ())
 
 
 def _trial(opened: dict[str, Any], ended: dict[str, Any] | None, rows: Rows, goals: Sequence[Goal]) -> Seen:

@@ -88,7 +88,8 @@ class _Run:
         )
         told = self._prober.client()
         ended_s = self._prober.now_s
-        late = self._prober.run(0, min(1.2 * max((row[2] for row in rows), default=0.05), DRAIN_MAX_S)) or []
+        slowest_s = max((row[2] for row in rows), default=DRAIN_MAX_S)
+        late = self._prober.run(0, min(1.2 * slowest_s, DRAIN_MAX_S)) or []
         timed = [self._since(row, started_s, started_s) for row in rows]
         timed += [self._since(row, ended_s, started_s) for row in late]
         return seen(

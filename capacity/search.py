@@ -15,6 +15,7 @@ from math import ceil
 
 from capacity.conclusion import conclude
 from capacity.evidence import (
+    MAX_HOLDS,
     PAUSE,
     WARM_UP,
     State,
@@ -26,8 +27,9 @@ from capacity.evidence import (
     rejection_ratio,
     stalls_from,
     states,
+    tolerates_rejections,
 )
-from capacity.goals import Goal, GoalKind, latency_goals
+from capacity.goals import Goal, latency_goals
 from capacity.summary import Seen
 from capacity.verdict import Kind, Verdict
 from capacity.watch import Rule
@@ -86,7 +88,7 @@ def next_step(asked: Asked, history: Sequence[Seen]) -> Step:
     if history and history[-1].ended_by in ("not_load", "stopped"):
         kind = Kind.NOT_A_LOAD_PROBLEM if history[-1].ended_by == "not_load" else Kind.BUDGET_SPENT
         return conclude(asked, history, kind)
-    if history and history[-1].ended_by == "allowance" and _tolerates_rejections(asked.goals):
+    if history and history[-1].ended_by == "allowance" and tolerates_rejections(asked.goals):
         return conclude(asked, history, Kind.BUDGET_SPENT)
     unfair = _unfair_in_a_row(history)
     if unfair > REPEATS_OF_UNFAIR:
@@ -168,11 +170,11 @@ def _at_zero_load(asked: Asked, history: Sequence[Seen]) -> Step:
     tries = at_level(evidence_trials(history), 1)
     if agreed_count(history, asked.goals, 1) < 2:
         return _trial(asked, history, 1, "base")
-    left_s = min(SETTLED_AFTER_S, 0.8 * asked.budget_s) - spent_s(history)
-    if left_s <= 0 or sum(trial.rejected_count for trial in tries) >= ZERO_LOAD_REJECTIONS:
+    settled_s = min(SETTLED_AFTER_S, 0.8 * asked.budget_s)
+    if tries[-1].started_s >= settled_s or sum(trial.rejected_count for trial in tries) >= ZERO_LOAD_REJECTIONS:
         return conclude(asked, history, Kind.MISSED_AT_ZERO_LOAD)
     if history[-1].purpose != PAUSE:
-        return Pause(min(12.0, left_s))
+        return Pause(max(min(12.0, settled_s - spent_s(history)), 0.1))
     return _trial(asked, history, 1, "base")
 
 
@@ -242,7 +244,7 @@ def _trial(asked: Asked, history: Sequence[Seen], level: int, purpose: str) -> T
     service_s = expected_service_s(history, level)
     left_s = max(asked.budget_s - spent_s(history), 0.1)
     ramp_s = min(times.ramp_services * service_s, _RAMP_MAX_S) if level > 1 else 0.0
-    transient_s = min(ramp_s + service_s + 0.05, left_s / 2) if level > 1 else min(service_s, left_s / 2)
+    transient_s = min(ramp_s + service_s + 0.05, left_s / 2) if level > 1 else 0.0
     min_s = max(times.min_s, times.min_services * service_s)
     if purpose == "confirm" and latency_goals(asked.goals):
         min_s = max(min_s, PATIENT_S)
@@ -318,11 +320,6 @@ def harm(history: Sequence[Seen]) -> int:
     return sum(trial.rejected_count for trial in history)
 
 
-def _tolerates_rejections(goals: Sequence[Goal]) -> bool:
-    """No goal calls a rejection bad, so only the harm budget stands in the way of more of them."""
-    return all(goal.kind is GoalKind.TIMEOUTS for goal in goals)
-
-
 def _is_spent(asked: Asked, history: Sequence[Seen]) -> bool:
     return spent_s(history) >= asked.budget_s or harm(history) >= asked.harm_budget
 
@@ -344,9 +341,10 @@ def _is_close_enough(asked: Asked, history: Sequence[Seen], low: int, high: int)
 
 
 def _was_confirmed(history: Sequence[Seen], level: int) -> bool:
-    """A confirming hold has passed, or has had its time and leans to passing; a later failure asks for another."""
+    """The latest trial was a confirming hold, or there have been as many as there may be."""
     trials = at_level(evidence_trials(history), level)
-    return bool(trials) and trials[-1].purpose == "confirm"
+    holds = sum(trial.purpose == "confirm" for trial in trials)
+    return holds >= MAX_HOLDS or (holds > 0 and trials[-1].purpose == "confirm")
 
 
 def _unfair_in_a_row(history: Sequence[Seen]) -> int:

@@ -122,8 +122,9 @@ def _judged(rows: Rows, kept: Rows, ended_by: str) -> Rows:
     """The rows that are evidence: all of them where a trial ended by its rejections and most lie in the transient."""
     if ended_by != "allowance":
         return kept
+    ended = rows[rows["failure"] != FAILURE_NUMBER[Failure.ABORTED]]
     inside = int(_has_label(kept, REJECTED_LABELS).sum())
-    return kept if 2 * inside >= int(_has_label(rows, REJECTED_LABELS).sum()) else rows
+    return kept if 2 * inside >= int(_has_label(ended, REJECTED_LABELS).sum()) else ended
 
 
 def label_counts(rows: Rows) -> dict[str, int]:

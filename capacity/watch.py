@@ -86,7 +86,7 @@ class Watch:
         evidence = sprt(bad, total, goal.allowed_ratio, dispersion)
         if evidence >= EVIDENCE and self._is_spread(i, goal, bad):
             return "fail"
-        if evidence >= 0 and bad:
+        if bad > goal.allowed_ratio * total:
             return None
         if self.rule.confirm:
             bound = clopper_pearson_upper(bad / dispersion, total / dispersion) if total else 1.0

@@ -91,12 +91,16 @@ def prepare(folder: Path) -> None:
     (folder / "post.lua").write_text(LUA.format(key=KEY, request_id=REQUEST_ID, body=body))
 
 
+def environment(folder: Path) -> dict[str, str]:
+    """What every child process finds in its environment."""
+    return {**os.environ, "PYTHONPATH": str(ROOT), KEY_VARIABLE: KEY, BODY_VARIABLE: str(folder / "body.json")}
+
+
 def run(command: list[str], folder: Path) -> Ended:
     """Runs to its end in the folder. Ends the benchmark with what the child said when it failed."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), KEY_VARIABLE: KEY, BODY_VARIABLE: str(folder / "body.json")}
     with open(folder / "stderr", "w+") as errors:
         child = subprocess.Popen(
-            command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True
+            command, cwd=folder, env=environment(folder), stdout=subprocess.PIPE, stderr=errors, text=True
         )
         assert child.stdout is not None
         stdout = child.stdout.read()

@@ -59,9 +59,11 @@ def test_evidence_is_bad_over_all_that_speaks_of_load() -> None:
 
 
 def test_a_trial_ended_by_its_allowance_is_judged_by_all_its_answers() -> None:
-    """Where every rejection lies in the transient they are still the reason for the end."""
-    item = summary(ROWS, ended_by="allowance").evidence[0]
-    assert (item.bad, item.total) == (2, 8)
+    """Where every rejection lies in the transient they are still the reason for the end; else only those after it."""
+    early = ROWS[[0, 1, 2, 3, 5, 6, 7, 8]]  # without the rejection after the transient
+    item, kept = (summary(rows, ended_by="allowance").evidence[0] for rows in (early, ROWS))
+    assert (item.bad, item.total) == (1, 6)
+    assert (kept.bad, kept.total) == (1, 5)
 
 
 def test_rate_and_percentiles_are_of_good_answers() -> None:
