@@ -296,10 +296,13 @@ def _allowance(asked: Asked, history: Sequence[Seen], purpose: str) -> int:
 
 
 def expected_service_s(history: Sequence[Seen], level: int) -> float:
-    """The median latency at the nearest level tried, the lower one of two; a guess before anything is known."""
+    """The median latency at the nearest level tried, the lower one of two. Before anything was answered a guess: as
+    long as the longest trial that waited in vain.
+    """
     timed = [trial for trial in history if trial.median_s is not None and trial.level <= level]
     if not timed:
-        return DEFAULT_SERVICE_S
+        in_vain = (trial.seconds for trial in history if trial.purpose != PAUSE and not trial.labels_all)
+        return max(in_vain, default=DEFAULT_SERVICE_S)
     nearest = max(trial.level for trial in timed)
     return next(trial.median_s or 0.0 for trial in reversed(timed) if trial.level == nearest)
 

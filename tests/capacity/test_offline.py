@@ -175,9 +175,6 @@ def test_a_long_cold_start_is_not_a_goal_missed_at_one_user() -> None:
     assert find_limit(model, P95).kind is Kind.FOUND
 
 
-@pytest.mark.xfail(
-    strict=True, reason="without a row the wait for what is in flight is 60 ms, and each part begins anew"
-)
 def test_an_endpoint_that_takes_20_seconds_to_answer_is_measured() -> None:
     """No answer fits into a part of the warm-up; what is in flight then must still be heard."""
     assert find_limit(Model(servers=4, admitted=4, service_s=20.0, spread=0.3), DEFAULT_GOALS).levels
