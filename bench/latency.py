@@ -3,7 +3,7 @@
     python bench/latency.py [agreement] [added] [limited] [--rounds 2] [--seconds 4]
 
 `agreement`: service times vary (spread 0.3), 1, 8 and 64 users; p50 and p99 within 10 % or 1 ms of wrk's.
-`added`: constant service time, 10 and 100 users; what redline adds to wrk's figure: p50 at most 0.3 ms, p99 at most 2 ms.
+`added`: constant service time, 10 and 100 users; what redline adds to wrk's: p50 at most 0.3 ms, p99 at most 2 ms.
 `limited`: an endpoint faster than the generator; the verdict of `redline limit` says that the client was the limit.
 
 Each run has a fresh `python -m localazure --hosting aci` with the same seed, so that both tools meet the same service
@@ -92,9 +92,11 @@ def limited(folder: Path, _rounds: int, _seconds: int) -> None:
     if not ended.stdout:
         raise SystemExit(f"redline limit said nothing:\n{ended.stderr}")
     document = json.loads(ended.stdout)
-        met = document["verdict"] == "CLIENT_LIMITED" and ended.returncode == 3
+    met = document["verdict"] == "CLIENT_LIMITED" and ended.returncode == 3
     why = "; ".join(document["client"]["reasons"])
-    print(f"an endpoint faster than the generator: {document['verdict']}, exit {ended.returncode}, {why or 'no reason'}")
+    print(
+        f"an endpoint faster than the generator: {document['verdict']}, exit {ended.returncode}, {why or 'no reason'}"
+    )
     print(f"  CLIENT_LIMITED, exit 3: {'met' if met else 'NOT MET'}")
 
 

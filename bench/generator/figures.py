@@ -1,7 +1,7 @@
-"""A second locustfile for every Locust run of the benchmark: prints one line of figures when Locust ends.
+"""A second locustfile for every Locust run of the benchmark: each process prints one line of figures when it ends.
 
-Rate and processor time belong to the window from WARM_S after the first answers to the stop of the test: imports and
-the spawning of users are no part of them.
+Rate and processor time belong to the window from WARM_S after the start of the test to its stop: imports and the
+spawning of users are no part of them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import gevent
 from locust import events
 
-WARM_S = 0.3
+WARM_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,6 @@ def _mark(environment: Any) -> None:
 @events.test_start.add_listener
 def _on_test_start(environment: Any, **_: Any) -> None:
     def mark_when_warm() -> None:
-        while not environment.stats.total.num_requests:
-            gevent.sleep(0.05)
         gevent.sleep(WARM_S)
         _mark(environment)
 
@@ -55,10 +53,11 @@ def _on_test_stopping(environment: Any, **_: Any) -> None:
 def _tell(environment: Any) -> None:
     total = environment.stats.total
     figures = {"requests": total.num_requests, "failures": total.num_failures, "rate_rps": 0.0, "busy_ratio": 0.0}
-    if len(_marks) == 2 and _marks[1].last_s > _marks[0].last_s:
+    if len(_marks) == 2:
         first, last = _marks
-        figures["rate_rps"] = (last.requests - first.requests) / (last.last_s - first.last_s)
         figures["busy_ratio"] = (last.cpu_s - first.cpu_s) / (last.at_s - first.at_s)
+        if last.last_s > first.last_s:
+            figures["rate_rps"] = (last.requests - first.requests) / (last.last_s - first.last_s)
     sys.stdout.write(f"FIGURES {json.dumps(figures)}\n")
     sys.stdout.flush()
 

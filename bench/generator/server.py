@@ -1,4 +1,7 @@
-"""nginx on one core, answering every POST at once with 44 bytes of JSON, and counting what it was asked."""
+"""nginx, answering every POST at once with 44 bytes of JSON, and counting what it was asked.
+
+/score answers the same bytes every time, /fresh never the same twice.
+"""
 
 from __future__ import annotations
 
@@ -32,6 +35,7 @@ http {{
   server {{
     listen 127.0.0.1:{port} backlog=4096;
     location = /score {{ default_type application/json; return 200 '{answer}'; }}
+    location = /fresh {{ default_type application/json; return 200 '{{"id": "$request_id"}} '; }}
     location = /status {{ stub_status; }}
   }}
 }}

@@ -6,20 +6,24 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from subprocess import DEVNULL
 
 from capacity.plan import Plan
-from capacity.runfolder import Anchor, create
+from capacity.runfolder import Anchor, create, read_attempts
 from scoring.endpoint import Endpoint
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
+CLOSED_LOOP = ROOT / "locustfiles" / "closed_loop.py"
+WARM_S = 0.5
 KEY_VARIABLE, BODY_VARIABLE = "BENCH_KEY", "BENCH_BODY"
 KEY = "k" * 32
 BODY = b'{"data": [' + b"0.1234567890, " * 56 + b"0.12]}"  # 800 bytes
@@ -56,7 +60,7 @@ class Figures:
 
     requests: int
     rate_rps: float
-    busy_ratio: float  # processor time of the generator per second
+    busy_ratio: float  # processor time per second, all processes of the generator together
     failures: int = 0
 
     @property
@@ -140,19 +144,31 @@ def ab(load: Load) -> Figures:
 
 def redline(load: Load, *more: str, any_body: bool = False) -> Run:
     """closed_loop.py with a run folder, every attempt on disk; `more` are options for Locust."""
-    plan = Plan(
-        "load",
-        Endpoint("bench", load.uri, auth="key", key_env=KEY_VARIABLE),
-        payload=str(load.body),
-        expect_json=not any_body,
-        users=load.users,
-        duration_s=float(load.seconds),
-        harm_budget=1_000_000,
-    )
-    anchor = Anchor(datetime.now(UTC), time.monotonic_ns())
-    folder = create(load.folder / "runs", plan, versions={}, anchor=anchor)
-    options = ["--run-folder", str(folder), *more]
-    return Run(*_locust(load, ROOT / "locustfiles" / "closed_loop.py", *options), folder)
+    folder = _run_folder(load, any_body)
+    return _recorded(folder, *_locust(load, CLOSED_LOOP, "--run-folder", str(folder), *more))
+
+
+def redline_with_workers(load: Load) -> Run:
+    """The same as a master and two workers, each started by itself."""
+    folder = _run_folder(load, any_body=False)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    joined = [sys.executable, "-m", "locust", "-f", str(CLOSED_LOOP), "--worker", "--master-port", port]
+    ours = ["--run-folder", str(folder)]
+    workers = [
+        subprocess.Popen(
+            [*joined, *ours], cwd=load.folder, env=environment(load.folder), stdout=DEVNULL, stderr=DEVNULL
+        )
+        for _ in range(2)
+    ]
+    bind = ["--master", "--expect-workers", "2", "--master-bind-host", "127.0.0.1", "--master-bind-port", port]
+    try:
+        return _recorded(folder, *_locust(load, CLOSED_LOOP, *bind, *ours))
+    finally:
+        for worker in workers:
+            worker.terminate()
+            worker.wait()
 
 
 def redline_checked(load: Load) -> Figures:
@@ -161,6 +177,11 @@ def redline_checked(load: Load) -> Figures:
 
 def redline_any_body(load: Load) -> Figures:
     return redline(load, any_body=True).figures
+
+
+def redline_fresh_bodies(load: Load) -> Figures:
+    """No answer equals an earlier one, so that each is parsed: a body judged good before is only looked up."""
+    return redline(replace(load, uri=load.uri.replace("/score", "/fresh"))).figures
 
 
 def fast_http_user(load: Load) -> Figures:
@@ -181,11 +202,35 @@ TOOLS: dict[str, tuple[str, Callable[[Load], Figures]]] = {
     "ab": ("ab", ab),
     "redline, any body": ("locust", redline_any_body),
     "redline": ("locust", redline_checked),
+    "redline, new bodies": ("locust", redline_fresh_bodies),
     "hey": ("hey", hey),
     "FastHttpUser": ("locust", fast_http_user),
     "HttpUser": ("locust", http_user),
 }
 """By the name in the table: the program it needs, and how to run it."""
+
+
+def _run_folder(load: Load, any_body: bool) -> Path:
+    """A fresh run folder that asks for the load."""
+    plan = Plan(
+        "load",
+        Endpoint("bench", load.uri, auth="key", key_env=KEY_VARIABLE),
+        payload=str(load.body),
+        expect_json=not any_body,
+        users=load.users,
+        duration_s=float(load.seconds),
+        harm_budget=1_000_000,
+    )
+    anchor = Anchor(datetime.now(UTC), time.monotonic_ns())
+    return create(load.folder / "runs", plan, versions={}, anchor=anchor)
+
+
+def _recorded(folder: Path, figures: Figures, ended: Ended) -> Run:
+    """The rate is that of the records from WARM_S on: a master hears of requests too seldom to tell it."""
+    done_s = read_attempts(folder)["done_ns"] / 1e9
+    since_s = done_s.min() + WARM_S
+    rate_rps = float((done_s >= since_s).sum() / (done_s.max() - since_s))
+    return Run(replace(figures, rate_rps=rate_rps), ended, folder)
 
 
 def _plain(load: Load) -> list[str]:
@@ -194,12 +239,13 @@ def _plain(load: Load) -> list[str]:
 
 
 def _locust(load: Load, file: Path, *more: str) -> tuple[Figures, Ended]:
-    """Figures of the process that counts for all: the only one, or the master."""
+    """Counts are those of the only process or the master; processor time is that of all processes together."""
     files = f"{file},{HERE / 'figures.py'}"
     command = [*load.pin, sys.executable, "-m", "locust", "-f", files, "--headless", "--only-summary", *more]
     ended = run(command, load.folder)
-    lines = re.findall(r"^FIGURES (.*)$", ended.stdout, re.MULTILINE)
-    return Figures(**max(map(json.loads, lines), key=lambda line: line["requests"])), ended
+    lines = [json.loads(line) for line in re.findall(r"^FIGURES (.*)$", ended.stdout, re.MULTILINE)]
+    whole = max(lines, key=lambda line: line["requests"])
+    return Figures(**{**whole, "busy_ratio": sum(line["busy_ratio"] for line in lines)}), ended
 
 
 def _found(pattern: str, text: str) -> tuple[float, ...]:
