@@ -50,8 +50,8 @@ CASES = (
 
 def served(flags: tuple[str, ...], folder: Path) -> tuple[subprocess.Popen[bytes], dict[str, str]]:
     ready = folder / "ready.json"
-    command = [sys.executable, "-m", "localazure", *flags, "--ready-file", str(ready), "--for", "15m", "--stop-with-parent"]
-    server = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "localazure", *flags, "--ready-file", str(ready)]
+    server = subprocess.Popen([*command, "--for", "15m", "--stop-with-parent"], cwd=ROOT, stderr=subprocess.DEVNULL)
     for _ in range(500):
         if ready.exists():
             return server, json.loads(ready.read_text())
@@ -68,9 +68,7 @@ def measured(one: Case) -> dict[str, object]:
             arguments = ["limit", "local", "--config", ready["config"], "--payload", str(folder / "payload.json")]
             arguments += ["--json", "--quiet", "--max-users", "256", "--out", str(folder / "run"), *one.options]
             began = time.monotonic()
-            done = subprocess.run(
-                [sys.executable, "-m", "cli", *arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-            )
+            done = subprocess.run([sys.executable, "-m", "cli", *arguments], cwd=ROOT, capture_output=True)
             seconds = time.monotonic() - began
         finally:
             server.terminate()
@@ -81,7 +79,7 @@ def measured(one: Case) -> dict[str, object]:
 
 def main() -> None:
     words = sys.argv[1:]
-    print(f"{'endpoint':18} {'truth':>5} {'found':>5} {'interval':>11} {'first 503/429':>13} {'rejected':>8} {'s':>6}  verdict")
+    print("endpoint           truth found    interval first 503/429 rejected      s  verdict")
     for one in CASES:
         if words and not any(word in one.name for word in words):
             continue

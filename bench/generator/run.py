@@ -2,10 +2,10 @@
 
     python bench/generator/run.py [rate] [counts] [processes] [memory] [--rounds 3] [--seconds 3] [--users 32]
 
-Without a word all four parts run, about four minutes; each part alone stays below two. The server has core 0 and each
-generator core 1, one after the other in interleaved rounds, medians over the rounds; a run in which neither had its
-core to itself is repeated, up to three times. Needs nginx and taskset; a tool that is not there is said to be not
-installed. Only ratios within one run mean anything.
+Without a word all four parts run, about two and a half minutes. The server has core 0 and each generator core 1, one
+after the other in interleaved rounds, medians over the rounds; a run in which neither had its core to itself is
+repeated, up to three times. Needs nginx and taskset; a tool that is not there is said to be not installed. Only ratios
+within one run mean anything.
 """
 
 from __future__ import annotations

@@ -120,6 +120,7 @@ def run(command: list[str], folder: Path) -> Ended:
 def wrk(load: Load) -> Figures:
     options = ["-t1", f"-c{load.users}", f"-d{load.seconds}s", "-s", str(load.folder / "post.lua")]
     ended = run([*load.pin, "wrk", *options, load.uri], load.folder)
+    _all_good(ended)
     requests, took_s = _found(r"(\d+) requests in ([\d.]+)s", ended.stdout)
     return Figures(int(requests), requests / took_s, ended.cpu_s / took_s)
 
@@ -137,6 +138,7 @@ def ab(load: Load) -> Figures:
     options = ["-q", "-k", "-t", str(load.seconds), "-n", "2000000", "-c", str(load.users), "-p", str(load.body)]
     options += ["-T", "application/json", "-H", f"Authorization: Bearer {KEY}"]
     ended = run([*load.pin, "ab", *options, "-H", f"x-ms-client-request-id: {REQUEST_ID}", load.uri], load.folder)
+    _all_good(ended)
     (took_s,) = _found(r"Time taken for tests:\s+([\d.]+) seconds", ended.stdout)
     (requests,) = _found(r"Complete requests:\s+(\d+)", ended.stdout)
     return Figures(int(requests), requests / took_s, ended.cpu_s / took_s)
@@ -246,6 +248,12 @@ def _locust(load: Load, file: Path, *more: str) -> tuple[Figures, Ended]:
     lines = [json.loads(line) for line in re.findall(r"^FIGURES (.*)$", ended.stdout, re.MULTILINE)]
     whole = max(lines, key=lambda line: line["requests"])
     return Figures(**{**whole, "busy_ratio": sum(line["busy_ratio"] for line in lines)}), ended
+
+
+def _all_good(ended: Ended) -> None:
+    """wrk and ab count answers of any status as requests, and mention the bad ones."""
+    if "Non-2xx" in ended.stdout:
+        raise SystemExit(f"answers other than 200:\n{ended.stdout[-2000:]}")
 
 
 def _found(pattern: str, text: str) -> tuple[float, ...]:
