@@ -31,7 +31,7 @@ SERVER, CLIENT = ("taskset", "-c", "0"), ("taskset", "-c", "1")
 BUSY, TRIES = 0.9, 4
 BASE_MB, KB_PER_USER, FEW, MANY = 60, 20, 100, 2_100
 K6_OF_WRK = 0.12
-"""k6 is in no package registry: its figure is quoted from an earlier run on the same class of machine."""
+"""Quoted from an earlier run on the same class of machine, against a C server."""
 
 
 def main() -> None:
