@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -128,7 +128,7 @@ def limit(
     need: Annotated[str | None, typer.Option(metavar="LOAD", help="What it must carry: 25rps or 40users.")] = None,
     max_users: MaxUsers = 512,
     harm_budget: HarmBudget = 300,
-    budget: Annotated[str, typer.Option(metavar="TIME", help="Time the search may take.")] = "3m",
+    budget: Annotated[str, typer.Option(metavar="TIME", help="Time the search may take.")] = "10m",
     deadline: Deadline = None,
     expect_any_body: AnyBody = False,
     seed: Seed = 1,
@@ -232,12 +232,12 @@ def _measured(plan: Plan, *, out: Path | None, json: bool, yes: bool, quiet: boo
     with shown_on(sys.stderr, quiet=quiet) as show:
         ended = run(plan, folder, environ=os.environ, key=key, on_progress=show)
     if ended.interrupted_by is None:
-        return _reported(folder, json=json)
+        return _reported(folder, json=json, verdict=ended.verdict)
     code = exit_of_signal(ended.interrupted_by)
     if ended.killed:
         raise RedlineError("stopped at once", f"redline report limit {folder} shows what was recorded", code)
     try:
-        _reported(folder, json=json)
+        _reported(folder, json=json, verdict=ended.verdict)
     except RedlineError as error:  # stopped before the first answer
         _complain(error)
     return code
@@ -256,15 +256,21 @@ def _consent(endpoint: Endpoint, users: int, harm_budget: int, yes: bool) -> Non
         raise RedlineError("not confirmed, so no request was sent", "add --yes, or answer y")
 
 
-def _reported(folder: Path, *, json: bool, out: Path | None = None) -> int:
-    """The exit code of a recorded run, whose report is printed and written beside it, or to `out`."""
+def _reported(folder: Path, *, json: bool, out: Path | None = None, verdict: dict[str, Any] | None = None) -> int:
+    """The exit code of a recorded run, whose report is printed and written beside it, or to `out`.
+
+    `verdict` stands in where a full disk has kept it out of the folder.
+    """
     import shutil
+    from dataclasses import replace
 
     from capacity.recorded import recorded, write_renderings
     from reports.renderings import rendered
 
     columns, color = shutil.get_terminal_size().columns, sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    result = rendered(recorded(folder), color=color, width=columns)
+    found = recorded(folder)
+    found = replace(found, verdict=found.verdict or verdict)
+    result = rendered(found, color=color, width=columns)
     _say(result.json if json else result.text)
     write_renderings(out or folder, result.files)
     return result.exit_code

@@ -36,11 +36,15 @@ STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How the child ended. `interrupted_by` is the first signal we were sent; `killed` means nothing was drained."""
+    """How the child ended. `interrupted_by` is the first signal we were sent; `killed` means nothing was drained.
+
+    `verdict` is the document that the child told, which a full disk may have kept out of the run folder.
+    """
 
     returncode: int
     interrupted_by: int | None
     killed: bool = False
+    verdict: dict[str, Any] | None = None
 
 
 def run(
@@ -56,6 +60,7 @@ def run(
     The first SIGINT or SIGTERM lets the child finish what is in flight; a second one kills it at once.
     Raises RedlineError when the child fails by itself before it has a verdict.
     """
+    verdict: dict[str, Any] | None = None
     reading, writing = os.pipe()
     with (folder / LOG).open("wb") as log, _Interrupts() as interrupts:
         (folder / LOG).chmod(0o600)
@@ -73,14 +78,15 @@ def run(
         try:
             for message in _messages(reading, child, interrupts):
                 on_progress(message)
+                verdict = message.get("document", verdict) if message.get("kind") == "verdict" else verdict
             child.wait()
         finally:
             os.close(reading)
             _end(child)
     _redact_log(folder / LOG, key)
-    if child.returncode and interrupts.first is None and read_verdict(folder) is None:
+    if child.returncode and interrupts.first is None and verdict is None and read_verdict(folder) is None:
         raise _crash(child.returncode, folder)
-    return Ended(child.returncode, interrupts.first, interrupts.killed)
+    return Ended(child.returncode, interrupts.first, interrupts.killed, verdict)
 
 
 def command(kind: str) -> list[str]:

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from typing import Any
 
 FD_VARIABLE = "REDLINE_PROGRESS_FD"
+
+
+def say(text: str) -> None:
+    """The text is on stderr, unless that is a file on a full disk: what is said never ends the run."""
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except OSError:
+        return
 
 
 def send(kind: str, **fields: Any) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -135,7 +134,7 @@ class Recorder:
             return
         self._told.add(refusal)
         text = f"{refusal}; the run goes on, its counts are kept in memory"
-        sys.stderr.write(f"warning: {text}\n")
+        _progress.say(f"warning: {text}\n")
         _progress.send("note", text=text)
 
 

@@ -194,5 +194,5 @@ class Session:
 def _say(error: RedlineError) -> None:
     """The error as a person reads it, on stderr and to the process that started the run."""
     hint = f"\n\nhint: {error.hint}" if error.hint else ""
-    sys.stderr.write(f"error: {error}{hint}\n")
+    _progress.say(f"error: {error}{hint}\n")
     _progress.send("note", text=f"{error}" + (f"; {error.hint}" if error.hint else ""))

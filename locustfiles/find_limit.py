@@ -28,18 +28,24 @@ READY_WITHIN_S = 60.0
 
 
 def search(crew: Crew, plan: Plan, folder: Path | None) -> int:
-    """The verdict stands in the run folder, or on stdout in a plain Locust run."""
+    """The verdict stands in the run folder, or on stdout in a plain Locust run.
+
+    A full disk does not swallow it: whoever started the run is told the whole of it too.
+    """
     plan = replace(plan, goals=with_defaults(plan.goals))
     if not crew.users_ready(plan.max_users, READY_WITHIN_S):
         raise RedlineError(
             f"not all {plan.max_users} users could be started", "ask for fewer: --max-users", Exit.UNFAIR
         )
     verdict = find(crew, plan, folder)
-    _progress.send("verdict", verdict=str(verdict.kind))
+    _progress.send("verdict", document=verdict_as_json(verdict))
     if folder is None:
         sys.stdout.write(told(verdict))
         return int(exit_of(verdict, None))
-    write_verdict(folder, verdict_as_json(verdict))
+    try:
+        write_verdict(folder, verdict_as_json(verdict))
+    except RedlineError as error:
+        _progress.say(f"warning: {error}\n{told(verdict)}")
     return int(Exit.FINE)
 
 

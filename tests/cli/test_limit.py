@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -93,3 +94,26 @@ def test_an_interrupted_search_reports_and_exits_130(tmp_path: Path) -> None:
     assert told.json["interrupted"] is True
     assert (run_folder(tmp_path) / "report.html").is_file()
     assert "Traceback" not in told.err
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 120 KB."""
+    place = tmp_path / "tiny"
+    place.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=120k", "tmpfs", str(place)], capture_output=True).returncode:
+        pytest.skip("only root may mount a small file system")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_full_disk_does_not_swallow_the_verdict(local: Local, tiny_disk: Path, tmp_path: Path) -> None:
+    """The limit is found and told; then one line says what could not be written, and what was recorded is readable."""
+    arguments = ["limit", "local", "--config", local.config, "--out", str(tiny_disk / "run"), "--max-users", "16"]
+    told = redline(tmp_path, *arguments, "--json", "--quiet")
+    assert (told.json["verdict"], told.json["limits"][0]["users"]) == ("FOUND", 3), told.err
+    assert told.err.count("error: ") == 1
+    assert "No space left on device" in told.err
+    assert told.code == 2
+    kept = redline(tmp_path, "report", "limit", str(tiny_disk / "run"), "--json", "--out", str(tmp_path / "again"))
+    assert kept.json["levels"]
