@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from math import log
 
 from capacity.goals import (
+    REJECTED_LABELS,
     Counts,
     Goal,
     GoalKind,
@@ -86,7 +87,7 @@ class Watch:
         evidence = sprt(bad, total, goal.allowed_ratio, dispersion)
         if evidence >= EVIDENCE and self._is_spread(i, goal, bad):
             return "fail"
-        if bad > goal.allowed_ratio * total:
+        if bad + _rejected_early(counts, goal) > goal.allowed_ratio * total:
             return None
         if self.rule.confirm:
             bound = clopper_pearson_upper(bad / dispersion, total / dispersion) if total else 1.0
@@ -100,6 +101,14 @@ class Watch:
             return True
         running = bad > self._seen_bad[i]
         return sum(1 for count in self._bad[i] if count) + running >= SPREAD_BATCHES
+
+
+def _rejected_early(counts: Counts, goal: Goal) -> int:
+    """Rejections of the transient that the goal calls bad: who got them may be waiting as long as Retry-After says, so
+    that a short clean stretch after them is no reason to pass."""
+    if goal.kind is GoalKind.TIMEOUTS:
+        return 0
+    return counts.rejected_count - sum(counts.labels.get(label, 0) for label in REJECTED_LABELS)
 
 
 def _is_not_load(counts: Counts) -> bool:

@@ -79,3 +79,10 @@ def test_a_confirming_hold_passes_when_the_bound_lies_within_the_goal() -> None:
     """0 of 2,994 bad has a 95 % bound of 0.10001 %, 0 of 2,995 one of 0.09998 %: -ln 0.05 / n."""
     assert Watch(rule(REJECTED, confirm=True)).see(counts(5.0, 2_994)) is None
     assert Watch(rule(REJECTED, confirm=True)).see(counts(5.0, 2_995)) == "pass"
+
+
+def test_rejections_of_the_transient_keep_a_clean_stretch_from_passing() -> None:
+    """Two users were told to come back in a second: 800 ms without them say nothing about the level."""
+    early = Counts(2.0, 400, 400, (), {"200": 400}, 2)
+    assert Watch(rule(REJECTED)).see(early) is None
+    assert Watch(rule(REJECTED)).see(Counts(2.0, 400, 400, (), {"200": 400}, 0)) == "pass"
