@@ -13,7 +13,6 @@ Needs wrk and taskset, and nginx for the last part.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import re
@@ -29,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "bench" / "generator"), str(ROOT)]
 
 from server import nginx  # noqa: E402
-from tools import Load, environment, prepare, redline, run  # noqa: E402
+from tools import Load, arguments, environment, prepare, redline, run  # noqa: E402
 
 from capacity.runfolder import read_attempts  # noqa: E402
 from capacity.stats import nearest_rank  # noqa: E402
@@ -45,13 +44,7 @@ Percentiles = tuple[float, float]  # p50_ms, p99_ms
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", nargs="*", help=f"of {', '.join(PARTS)}")
-    parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--seconds", type=int, default=4)
-    given = parser.parse_args()
-    if unknown := set(given.part) - PARTS.keys():
-        parser.error(f"{', '.join(sorted(unknown))}: the parts are {', '.join(PARTS)}")
+    given = arguments(__doc__, PARTS, rounds=2, seconds=4)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         prepare(folder)

@@ -10,7 +10,6 @@ within one run mean anything.
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import sys
 import tempfile
@@ -23,7 +22,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1])]
 
 from server import Server, nginx  # noqa: E402
-from tools import TOOLS, Figures, Load, installed, prepare, redline, redline_with_workers  # noqa: E402
+from tools import TOOLS, Figures, Load, arguments, installed, prepare, redline, redline_with_workers  # noqa: E402
 
 from capacity.runfolder import read_attempts  # noqa: E402
 
@@ -35,14 +34,7 @@ K6_OF_WRK = 0.12
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", nargs="*", help=f"of {', '.join(PARTS)}")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=int, default=3)
-    parser.add_argument("--users", type=int, default=32)
-    given = parser.parse_args()
-    if unknown := set(given.part) - PARTS.keys():
-        parser.error(f"{', '.join(sorted(unknown))}: the parts are {', '.join(PARTS)}")
+    given = arguments(__doc__, PARTS, rounds=3, seconds=3, users=32)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         prepare(folder)

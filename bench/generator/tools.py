@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import re
@@ -10,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -85,6 +86,18 @@ class Run:
     figures: Figures
     ended: Ended
     folder: Path
+
+
+def arguments(about: str | None, parts: Collection[str], **defaults: int) -> argparse.Namespace:
+    """`part` (those named, all when none is) and one whole number for each of the defaults."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", nargs="*", help=f"of {', '.join(parts)}")
+    for name, value in defaults.items():
+        parser.add_argument(f"--{name}", type=int, default=value)
+    given = parser.parse_args()
+    if unknown := set(given.part) - set(parts):
+        parser.error(f"{', '.join(sorted(unknown))}: the parts are {', '.join(parts)}")
+    return given
 
 
 def prepare(folder: Path) -> None:

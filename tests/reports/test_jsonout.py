@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 
 from reports.jsonout import limit_json, load_json
-from tests.reports import samples
+from tests.reports import load_samples, samples
 
 SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
 CONTRACT = [
@@ -36,19 +36,20 @@ def schema(name: str) -> Any:
     return json.loads((SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8"))
 
 
-def valid(document: Any, name: str) -> None:
+def assert_valid(document: Any, name: str) -> None:
+    """Raises ValidationError, which says where, unless the document fits the schema."""
     jsonschema.validate(document, schema(name), cls=jsonschema.Draft202012Validator)
 
 
 @pytest.mark.parametrize("name", samples.ALL)
 def test_every_kind_of_verdict_validates_against_the_committed_schema(name: str) -> None:
     """The schema under docs/schemas describes what is printed."""
-    valid(json.loads(limit_json(samples.ALL[name]())), "limit")
+    assert_valid(json.loads(limit_json(samples.ALL[name]())), "limit")
 
 
 def test_the_load_document_validates_against_its_schema() -> None:
     """`redline load --json` has a schema too."""
-    valid(json.loads(load_json(samples.load())), "load")
+    assert_valid(json.loads(load_json(load_samples.load())), "load")
 
 
 @pytest.mark.parametrize("name", ["limit", "load"])
@@ -63,19 +64,19 @@ def test_the_schema_rejects_a_document_without_a_promised_field(field: str) -> N
     document = json.loads(limit_json(samples.cliff()))
     del document[field]
     with pytest.raises(jsonschema.ValidationError):
-        valid(document, "limit")
+        assert_valid(document, "limit")
 
 
 def test_the_schema_rejects_a_verdict_that_does_not_exist() -> None:
     """The verdicts are a closed list."""
     document = json.loads(limit_json(samples.cliff())) | {"verdict": "GREAT"}
     with pytest.raises(jsonschema.ValidationError):
-        valid(document, "limit")
+        assert_valid(document, "limit")
 
 
 def test_the_schema_lets_fields_be_added() -> None:
     """A newer version may say more."""
-    valid(json.loads(limit_json(samples.cliff())) | {"burst": {"goodput_ratio": 0.9}}, "limit")
+    assert_valid(json.loads(limit_json(samples.cliff())) | {"burst": {"goodput_ratio": 0.9}}, "limit")
 
 
 def test_the_promised_fields_come_first_and_in_their_order() -> None:
@@ -128,7 +129,7 @@ def test_the_document_does_not_say_where_secrets_are_kept() -> None:
 
 def test_the_load_document_has_one_level_and_its_thresholds() -> None:
     """Each threshold says pass or fail."""
-    document = json.loads(load_json(samples.load()))
+    document = json.loads(load_json(load_samples.load()))
     assert len(document["levels"]) == 1
     assert [(one["goal"], one["outcome"]) for one in document["thresholds"]] == [
         ("rejected<=0.1%", "pass"),

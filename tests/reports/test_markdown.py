@@ -89,7 +89,9 @@ def test_a_build_fails_where_the_verdict_asks_for_it(name: str, failures: int, e
 @given(st.text(max_size=60))
 def test_any_text_gives_well_formed_xml(text: str) -> None:
     """Characters that XML 1.0 cannot write do not reach the document."""
-    ET.fromstring(limit_junit(samples.hostile(text or "-")))  # noqa: S314 - our own output
+    root = ET.fromstring(limit_junit(samples.hostile(text or "-")))  # noqa: S314 - our own output
+    assert root.tag == "testsuites"
+    assert root.findall(".//testcase")
 
 
 def test_levels_csv_has_a_row_per_level_and_a_column_per_code() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from reports.terminal import limit_text, load_text
 from reports.texttable import Column, bar, columns_of, hung, table, wrapped
-from tests.reports import samples
+from tests.reports import load_samples, samples
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -87,7 +87,7 @@ def test_a_run_that_measured_nothing_has_no_empty_tables() -> None:
 
 def test_a_load_is_reported_with_thresholds_and_intervals() -> None:
     """Each threshold says pass or fail with its counts, each percentile its interval."""
-    text = load_text(samples.load(), color=False, width=80)
+    text = load_text(load_samples.load(), color=False, width=80)
     assert text.startswith("MISSED  churn-prod answers 294 requests/s at 6 concurrent requests;")
     assert re.search(r"p95<=20ms +fail +53\.26 % \(4,700 of 8,824\)", text)
     assert re.search(r"p99 +33\.0 ms +31\.9 ms to 34\.4 ms +34\.1 ms", text)
@@ -96,8 +96,10 @@ def test_a_load_is_reported_with_thresholds_and_intervals() -> None:
 
 def test_percentiles_from_the_due_time_are_shown_only_when_measured() -> None:
     """A column of dashes says nothing."""
-    raw = tuple(samples.Percentile(one.name, one.ms, one.low_ms, one.high_ms) for one in samples.load().percentiles)
-    assert "when due" not in load_text(samples.load(percentiles=raw), color=False, width=80)
+    raw = tuple(
+        load_samples.Percentile(one.name, one.ms, one.low_ms, one.high_ms) for one in load_samples.load().percentiles
+    )
+    assert "when due" not in load_text(load_samples.load(percentiles=raw), color=False, width=80)
 
 
 @pytest.mark.parametrize(
@@ -105,14 +107,14 @@ def test_percentiles_from_the_due_time_are_shown_only_when_measured() -> None:
     [
         ({}, "MISSED"),
         ({"thresholds": ()}, "MEASURED"),
-        ({"thresholds": (samples.Threshold("errors<=1%", True, 0, 100),)}, "KEPT"),
-        ({"thresholds": (samples.Threshold("errors<=1%", None, 0, 0),)}, "MEASURED"),
-        ({"thresholds": (samples.Threshold("errors<=1%", True, 0, 100),), "client": samples.SATURATED}, "UNFAIR"),
+        ({"thresholds": (load_samples.Threshold("errors<=1%", True, 0, 100),)}, "KEPT"),
+        ({"thresholds": (load_samples.Threshold("errors<=1%", None, 0, 0),)}, "MEASURED"),
+        ({"thresholds": (load_samples.Threshold("errors<=1%", True, 0, 100),), "client": samples.SATURATED}, "UNFAIR"),
     ],
 )
 def test_a_load_opens_with_what_came_of_its_thresholds(changed: dict[str, object], word: str) -> None:
     """MISSED beats UNFAIR beats KEPT; without thresholds the load is only measured."""
-    assert load_text(samples.load(**changed), color=False, width=80).split()[0] == word
+    assert load_text(load_samples.load(**changed), color=False, width=80).split()[0] == word
 
 
 @given(st.text(max_size=300), st.integers(8, 120))

@@ -150,13 +150,26 @@ def test_the_comparison_agrees_with_its_slow_twin(golden: Any, answer: Any) -> N
     assert judge(Expectation(), Payload("g", b"", answer, True), 200, body) in (None, Failure.ERROR_IN_BODY)
 
 
-@given(st.binary(max_size=60))
+def _is_strict_json(body: bytes) -> bool:
+    def refuse(name: str) -> None:
+        raise ValueError(name)
+
+    try:
+        json.loads(body.decode("utf-8"), parse_constant=refuse)
+    except ValueError:
+        return False
+    return True
+
+
+@given(
+    st.binary(max_size=60)
+    | st.sampled_from([b"1", b"NaN", b"[-Infinity]", b'"\xff"', b"\xef\xbb\xbf{}", b"{} {}", b"[]"])
+)
 def test_any_bytes_are_judged_without_an_exception(body: bytes) -> None:
-    """Whatever comes is judged, and what is called good is what a strict parser reads."""
+    """Whatever comes is judged, and what is no JSON to a strict parser, and nothing else, is called invalid."""
     failure = judge(Expectation(), PAYLOAD, 200, body)
-    why_not(Expectation(), PAYLOAD, 200, body)
-    if failure is None:
-        json.loads(body.decode())
+    assert bool(why_not(Expectation(), PAYLOAD, 200, body)) is (failure is not None)
+    assert (failure is Failure.BODY_INVALID) is not _is_strict_json(body)
 
 
 def test_many_different_answers_keep_the_memory_of_good_ones_small() -> None:
