@@ -18,13 +18,20 @@ from scoring.attempt import RECORD
 from scoring.redact import redact
 from scoring.text import harmless
 
-KEPT_PER_LABEL = 200
+KEPT_PER_LABEL = 2_000
 KEPT_HEADERS = (
+    "azureml-model-deployment",
+    "content-type",
+    "date",
     "ms-azureml-model-error-reason",
     "ms-azureml-model-error-statuscode",
-    "x-ms-request-id",
-    "x-request-id",
     "retry-after",
+    "server",
+    "x-ms-request-id",
+    "x-ms-run-fn-exec-ms",
+    "x-ms-run-function-failed",
+    "x-ms-server-version",
+    "x-request-id",
 )
 BODY_CHARS = 300
 

@@ -45,8 +45,12 @@ class Endpoint:
     scenario: str | None = None  # path of a scenario file
     goals: tuple[str, ...] = ()
     need: str | None = None
-    arm_id: str | None = None
-    workspace_id: str | None = None
+    arm_id: str | None = None  # resource id of the online endpoint
+    app_insights_id: str | None = None  # resource id of the Application Insights component
+    workspace_id: str | None = None  # GUID of the Log Analytics workspace
+    logs_url: str | None = None  # None: Azure's public cloud
+    metrics_url: str | None = None  # regional: https://REGION.metrics.monitor.azure.com
+    azure_token_file: str | None = None  # file with an access token, for where no Azure credential can be had
 
     def __post_init__(self) -> None:
         checked_uri(self.scoring_uri)

@@ -67,7 +67,7 @@ def _endpoint(document: Document, name: str, table: dict[str, Any], folder: Path
         document.mistake((*at, "auth"), f"`none` although {sources[0]} is given; allowed: key, token, entra")
     if len(document.mistakes) > noted:
         return None
-    for key in ("ca_file", "key_file", "scenario"):
+    for key in ("azure_token_file", "ca_file", "key_file", "scenario"):
         if key in values:
             values[key] = str(folder / Path(values[key]).expanduser())
     if "request_timeout" in values:
@@ -104,7 +104,11 @@ _ENDPOINT_KEYS: dict[str, Callable[[object], Any]] = {
     "goals": as_texts,
     "need": _need,
     "arm_id": as_text,
+    "app_insights_id": as_text,
     "workspace_id": as_text,
+    "logs_url": lambda value: checked_uri(as_text(value)),
+    "metrics_url": lambda value: checked_uri(as_text(value)),
+    "azure_token_file": as_text,
     "ca_file": as_text,
     "instances": as_count,
     "max_concurrent": as_count,
