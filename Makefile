@@ -45,7 +45,7 @@ $(BIN)/python:
 
 $(VENV)/.redline-run: pyproject.toml | $(BIN)/python
 	@echo "Installing redline into $(VENV) (once, about a minute)" >&2
-	@$(PIP) install --editable .
+	@$(PIP) install --editable '.[local]'
 	@touch $@
 
 $(VENV)/.redline-dev: pyproject.toml | $(BIN)/python

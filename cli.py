@@ -10,6 +10,30 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from commands import telling
+from commands.options import (
+    AnyBody,
+    Config,
+    Deadline,
+    Goals,
+    HarmBudget,
+    Header,
+    Hosting,
+    Instances,
+    Json,
+    KeyEnv,
+    KeyFile,
+    MaxConcurrent,
+    MaxUsers,
+    Name,
+    Out,
+    Payload,
+    Quiet,
+    Seed,
+    Url,
+    Yes,
+)
+from commands.output import complain, say, screen, talk
 from scoring.errors import Exit, RedlineError
 
 if TYPE_CHECKING:
@@ -23,41 +47,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-report_app = typer.Typer(rich_markup_mode=None, help="Write a report again from what a run recorded.")
+report_app = typer.Typer(rich_markup_mode=None, help="Report on a run, on errors or on latency.")
 app.add_typer(report_app, name="report")
-
-Name = Annotated[str | None, typer.Argument(metavar="ENDPOINT", help="Endpoint of redline.toml; or use --url.")]
-Config = Annotated[str, typer.Option(metavar="FILE", help="Where endpoints are described.")]
-Url = Annotated[str | None, typer.Option(metavar="URI", help="Scoring URI, instead of an ENDPOINT of --config.")]
-KeyEnv = Annotated[str | None, typer.Option(metavar="VARIABLE", help="Environment variable that holds the key.")]
-KeyFile = Annotated[str | None, typer.Option(metavar="FILE", help="File that holds the key, alone.")]
-Payload = Annotated[
-    str | None, typer.Option(metavar="PATH", help="Request body: a file, a .jsonl with one body a line, or a folder.")
-]
-Header = Annotated[list[str] | None, typer.Option(metavar="K:V", help="Header to send too; may be repeated.")]
-Hosting = Annotated[str | None, typer.Option(metavar="KIND", help="aci, aks, managed, kubernetes or local.")]
-Instances = Annotated[int | None, typer.Option(metavar="N", min=1, help="Instances or replicas the endpoint runs on.")]
-MaxConcurrent = Annotated[
-    int | None, typer.Option(metavar="N", min=1, help="Requests one instance serves at once, as configured.")
-]
-Goals = Annotated[
-    list[str] | None, typer.Option(metavar="GOAL", help="Such as rejected<=0.1% or p95<=300ms; may be repeated.")
-]
-Deadline = Annotated[
-    str | None, typer.Option(metavar="TIME", help="An answer counts until then, from connecting to the last byte.")
-]
-AnyBody = Annotated[bool, typer.Option("--expect-any-body", help="Judge answers by their status alone, not as JSON.")]
-MaxUsers = Annotated[
-    int, typer.Option(metavar="N", min=1, max=100_000, help="Never more than so many requests in flight.")
-]
-HarmBudget = Annotated[int, typer.Option(metavar="N", min=1, help="Stop after so many rejected requests (429 or 503).")]
-Seed = Annotated[int, typer.Option(metavar="N", min=0, help="Seed of everything drawn by chance.")]
-Out = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="Run folder, empty or missing.  [default: redline-runs/TIME-…]")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask before sending load to another machine.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
 
 
 def _version(wanted: bool) -> None:
@@ -89,12 +80,12 @@ def demo(out: Out = None, json: Json = False, quiet: Quiet = False) -> int:
     from capacity.local_endpoint import local_endpoint
     from capacity.target import Target, limit_plan
 
-    _talk(f"starting a local endpoint: redline serve {' '.join(DEMO)}")
+    talk(f"starting a local endpoint: redline serve {' '.join(DEMO)}")
     with local_endpoint(DEMO) as local:
         target = Target("local", local.config, payload=local.payload)
         plan = limit_plan(target, goals=(), need=None, max_users=64, harm_budget=300, budget="75s", seed=1)
         code = _measured(plan, out=out, json=json, yes=False, quiet=quiet)
-    _talk("\nYour own endpoint: redline limit --url SCORING_URI --key-env SCORING_KEY --payload sample.json")
+    talk("\nYour own endpoint: redline limit --url SCORING_URI --key-env SCORING_KEY --payload sample.json")
     return code
 
 
@@ -193,6 +184,12 @@ def report_limit(
     return _reported(run, json=json, out=out)
 
 
+report_app.command("errors", epilog=telling.ERRORS_EXAMPLE)(telling.report_errors)
+report_app.command("latency", epilog=telling.LATENCY_EXAMPLE)(telling.report_latency)
+app.command(epilog=telling.DIAGNOSE_EXAMPLE)(telling.diagnose)
+app.command(epilog=telling.LOGS_EXAMPLE)(telling.logs)
+
+
 @app.command(epilog="Example: redline size --rps 25 --service-time 120ms --max-concurrent 1 --reject 0.1%")
 def size(
     rps: Annotated[float, typer.Option(metavar="RATE", min=0.001, help="Requests per second that must be carried.")],
@@ -206,7 +203,7 @@ def size(
     from reports.size import size_answer, size_json, size_text
 
     answer = size_answer(rps, service_time, max_concurrent, reject, hosting)
-    _say(size_json(answer) if json else size_text(answer))
+    say(size_json(answer) if json else size_text(answer))
     return Exit.FINE
 
 
@@ -227,7 +224,7 @@ def _measured(plan: Plan, *, out: Path | None, json: bool, yes: bool, quiet: boo
     stopped = preflight(plan.endpoint, scenario, key, folder)
     if stopped is not None:
         code = _reported(folder, json=json)
-        _complain(stopped)
+        complain(stopped)
         return code
     with shown_on(sys.stderr, quiet=quiet) as show:
         ended = run(plan, folder, environ=os.environ, key=key, on_progress=show)
@@ -239,7 +236,7 @@ def _measured(plan: Plan, *, out: Path | None, json: bool, yes: bool, quiet: boo
     try:
         _reported(folder, json=json, verdict=ended.verdict)
     except RedlineError as error:  # stopped before the first answer
-        _complain(error)
+        complain(error)
     return code
 
 
@@ -250,7 +247,7 @@ def _consent(endpoint: Endpoint, users: int, harm_budget: int, yes: bool) -> Non
     load = f"up to {users} requests at a time to {endpoint.host}, until {harm_budget} have been rejected"
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise RedlineError(f"this would send {load}", "add --yes when that is meant")
-    _talk(f"This sends {load} at the latest.")
+    talk(f"This sends {load} at the latest.")
     print("Go on? [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise RedlineError("not confirmed, so no request was sent", "add --yes, or answer y")
@@ -261,36 +258,18 @@ def _reported(folder: Path, *, json: bool, out: Path | None = None, verdict: dic
 
     `verdict` stands in where a full disk has kept it out of the folder.
     """
-    import shutil
     from dataclasses import replace
 
     from capacity.recorded import recorded, write_renderings
     from reports.renderings import rendered
 
-    columns, color = shutil.get_terminal_size().columns, sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    columns, color = screen()
     found = recorded(folder)
     found = replace(found, verdict=found.verdict or verdict)
     result = rendered(found, color=color, width=columns)
-    _say(result.json if json else result.text)
+    say(result.json if json else result.text)
     write_renderings(out or folder, result.files)
     return result.exit_code
-
-
-def _say(text: str) -> None:
-    """Data, on stdout. A reader that has gone away is no error."""
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _talk(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
-def _complain(error: RedlineError) -> None:
-    _talk(f"error: {error.message}" + (f"\n\nhint: {error.hint}" if error.hint else ""))
 
 
 def _crashed(error: Exception) -> int:
@@ -305,9 +284,9 @@ def _crashed(error: Exception) -> int:
         file.write(text)
     what = redact(f"{type(error).__name__}: {error}").partition("\n")[0][:300]
     if os.environ.get("REDLINE_DEBUG"):
-        _talk(text)
+        talk(text)
     hint = f"the details are in {file.name}; run with REDLINE_DEBUG=1 to see them here"
-    _complain(RedlineError(f"redline itself failed: {what}", hint))
+    complain(RedlineError(f"redline itself failed: {what}", hint))
     return Exit.UNFAIR
 
 
@@ -321,16 +300,16 @@ def main() -> None:
     try:
         code = app(standalone_mode=False) or Exit.FINE
     except RedlineError as error:
-        _complain(error)
+        complain(error)
         code = error.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        _talk("stopped")
+        talk("stopped")
         code = Exit.INTERRUPTED
     except Exception as error:  # noqa: BLE001  (the last line of defence)
         if not hasattr(error, "format_message"):
             code = _crashed(error)
         else:  # typer's own errors of the command line
-            _complain(RedlineError(error.format_message().rstrip("."), "redline --help, or --help after a command"))
+            complain(RedlineError(error.format_message().rstrip("."), "redline --help, or --help after a command"))
             code = Exit.USAGE
     raise SystemExit(int(code))
 

@@ -42,6 +42,7 @@ class Served:
     throttled_ms: float | None = None  # bandwidth throttling, request and response together
     body: str | None = None  # beginning of the answer's body, redacted
     detail: str | None = None  # what the client saw on the wire
+    headers: tuple[tuple[str, str], ...] = ()  # those of the answer that help to find a cause, redacted
     phases_ms: tuple[tuple[str, float], ...] = ()  # in order: how the duration divides
     users: int | None = None  # concurrent requests the client held
     count: int = 1  # itemCount: requests this row stands for

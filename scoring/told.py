@@ -31,6 +31,7 @@ class ClientSide:
     stretches: tuple[Stretch, ...] = ()
     served_ms: float | None = None  # median service time at the lowest load
     first_was_good: bool | None = None  # the first request of the run
+    refused_from_at: datetime | None = None  # from then on every answer was 401 or 403
     clock_ahead_s: float | None = None  # server's Date header minus our clock
     deadline_ms: float | None = None
     answers_without_key: bool | None = None  # True: a request without any key was answered 200

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("scoring", "capacity", "locustfiles", "monitor", "reports", "localazure")
-NOT_OURS = (".git", ".venv", ".venv-azureml", "redline-runs", "node_modules", "dist", "build")
+PACKAGES = ("commands", "scoring", "capacity", "locustfiles", "monitor", "reports", "localazure")
+NOT_OURS = (".git", ".node", ".venv", ".venv-azureml", "redline-runs", "node_modules", "dist", "build")
 
 
 def shipped_files() -> list[Path]:

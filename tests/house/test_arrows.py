@@ -10,7 +10,15 @@ import pytest
 from tests.house.repository import ROOT, imported_modules, relative, shipped_files
 
 HOMES = {
-    "typer": ("cli.py",),
+    "typer": ("cli.py", "commands/"),
+    "azure.identity": ("scoring/azure_auth.py",),
+    "azure.core": ("scoring/azure_auth.py", "monitor/"),
+    "azure.monitor.query": ("monitor/workspace.py",),
+    "azure.monitor.querymetrics": ("monitor/metrics.py",),
+    "pandas": ("monitor/rows.py", "reports/"),
+    "duckdb": ("localazure/telemetry/",),
+    "duckdb_kql": ("localazure/telemetry/",),
+    "trustme": ("localazure/telemetry/",),
     "rich": ("capacity/progress.py",),
     "requests": ("scoring/client.py",),
     "locust": ("locustfiles/",),

@@ -37,11 +37,13 @@ OUTSIDE = frozenset(
 
 EDGES = {
     "scoring/auth.py": "reads keys from the environment and files",
+    "scoring/azure_auth.py": "reads a token file, signs in to Azure",
     "scoring/client.py": "sends single requests",
     "scoring/scenariofile.py": "reads scenario files",
     "scoring/settings.py": "reads redline.toml",
     "scoring/files.py": "reads payloads",
     "scoring/wire.py": "opens sockets for single requests",
+    "monitor/workspace.py": "asks Azure Monitor Logs, and waits before it asks again",
     "capacity/begin.py": "makes the run folder, with the time of the start",
     "capacity/drive.py": "runs Locust",
     "capacity/recorded.py": "reads run folders, writes renderings",

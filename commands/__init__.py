@@ -1,0 +1,1 @@
+"""Groups of commands that cli.py mounts: parse, call, render, exit code."""

@@ -1,0 +1,157 @@
+"""Everything that a report's sources tell: run folder, Azure, service logs; each asked where it was named."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scoring.errors import RedlineError
+from scoring.units import parse_duration_ns
+
+if TYPE_CHECKING:
+    from scoring.endpoint import Endpoint
+    from scoring.told import Told
+
+DEFAULT_SINCE = timedelta(hours=24)
+BEFORE_RUN, AFTER_RUN = timedelta(seconds=5), timedelta(minutes=2)
+"""Telemetry of a run is looked for a little wider than the run: clocks differ, and rows carry the time of the end."""
+LOOKUP_IDS = 2_000
+ASK_AGAIN_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What the command line named."""
+
+    endpoint: str | None = None
+    config: str = "redline.toml"
+    run: Path | None = None
+    service_logs: tuple[str, ...] = ()
+    since: str | None = None
+    wait_s: float = 0.0
+    quiet: bool = False
+
+
+def gathered(sources: Sources) -> Told:
+    """What all named sources tell, the client first. RedlineError when none is named, or a file cannot be read."""
+    from scoring.told import Told, together
+
+    if sources.endpoint is None and sources.run is None and not sources.service_logs:
+        raise RedlineError(
+            "nothing to report on: no endpoint, run folder or service log is named",
+            "redline report errors churn-prod, or --run redline-runs/…, or --service-log service.log",
+        )
+    now = datetime.now(UTC)
+    since_at = since_instant(sources.since, now)
+    client = None if sources.run is None else _client(sources.run)
+    endpoint = _endpoint(sources, client)
+    parts = [] if client is None else [client]
+    if endpoint is not None and (endpoint.workspace_id or endpoint.app_insights_id or endpoint.arm_id):
+        parts.append(_azure(endpoint, client, since_at, now, sources))
+    if sources.service_logs:
+        from monitor import servicelogs
+
+        parts.append(servicelogs.tell(sources.service_logs, since_at=since_at))
+    if not parts:
+        named = "" if endpoint is None else f" of `{endpoint.name}`"
+        raise RedlineError(
+            f"no source{named} can be read: neither workspace_id nor app_insights_id is set",
+            'add workspace_id = "GUID" to the endpoint in redline.toml, or give --service-log FILE',
+        )
+    period = Told(endpoint, *_period(client, since_at, now, has_azure=len(parts) > (client is not None)))
+    return together([period, *parts])
+
+
+def since_instant(text: str | None, now: datetime) -> datetime | None:
+    """The instant a person means by `24h` or `2026-01-02T03:04Z`; None when nothing was said."""
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        try:
+            return now - timedelta(microseconds=parse_duration_ns(text) // 1000)
+        except RedlineError as error:
+            hint = "how far back, 24h or 30m, or from when, 2026-01-02T03:04Z"
+            raise RedlineError(f"--since: {error.message} and no instant", hint) from None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _client(run: Path) -> Told:
+    from capacity.recorded import recorded
+    from capacity.told import told_by
+
+    return told_by(recorded(run))
+
+
+def _endpoint(sources: Sources, client: Told | None) -> Endpoint | None:
+    """The named endpoint, else the one the run was sent to."""
+    if sources.endpoint is None:
+        return None if client is None else client.endpoint
+    from scoring.settings import read_settings
+
+    endpoints = read_settings(sources.config).endpoints
+    if sources.endpoint not in endpoints:
+        known = ", ".join(sorted(endpoints)) or "none"
+        raise RedlineError(f"{sources.config} has no endpoint `{sources.endpoint}`", f"one of: {known}")
+    return endpoints[sources.endpoint]
+
+
+def _period(
+    client: Told | None, since_at: datetime | None, now: datetime, *, has_azure: bool
+) -> tuple[datetime | None, datetime | None]:
+    """From when to when: the run's own time, else what was asked; None where only files tell."""
+    if client is not None and since_at is None:
+        return client.since_at, client.until_at
+    return (since_at or (now - DEFAULT_SINCE), now) if has_azure or since_at else (None, None)
+
+
+def _azure(endpoint: Endpoint, client: Told | None, since_at: datetime | None, now: datetime, sources: Sources) -> Told:
+    """What Azure's telemetry tells; asked again until it is complete for the run, or the wait is over."""
+    from monitor import azure
+    from scoring.azure_auth import azure_credential
+
+    from_at, until_at = _azure_period(client, since_at, now)
+    ids = () if client is None else _ids(client)
+    credential = azure_credential(endpoint)
+    end_s = time.monotonic() + sources.wait_s
+    while True:
+        show = None if sources.quiet else _progress
+        told = azure.tell(endpoint, from_at, until_at, credential=credential, lookup_ids=ids, on_progress=show)
+        if time.monotonic() >= end_s or has_arrived(told, client):
+            return told
+        time.sleep(min(ASK_AGAIN_S, max(0.0, end_s - time.monotonic())))
+
+
+def has_arrived(told: Told, client: Told | None) -> bool:
+    """Whether rows up to the last request of the run are there; without a run, whether any row is."""
+    accounts = [account for account in told.accounts if account.requests]
+    last_at = None if client is None or not client.accounts else client.accounts[0].last_at
+    if last_at is None:
+        return bool(accounts)
+    return any(one.complete_until is not None and one.complete_until >= last_at for one in accounts)
+
+
+def _azure_period(client: Told | None, since_at: datetime | None, now: datetime) -> tuple[datetime, datetime]:
+    if client is not None and client.since_at is not None and client.until_at is not None and since_at is None:
+        return client.since_at - BEFORE_RUN, client.until_at + AFTER_RUN
+    return since_at or now - DEFAULT_SINCE, now
+
+
+def _ids(client: Told) -> Sequence[str]:
+    """The request ids worth looking up one by one: of failures, evenly over all of them, and of the slowest."""
+    failed = [row.request_id for row in client.failed if row.request_id]
+    step = max(1, len(failed) // LOOKUP_IDS)
+    slowest = [row.request_id for row in client.slowest if row.request_id]
+    return tuple(dict.fromkeys([*failed[::step][:LOOKUP_IDS], *slowest]))
+
+
+def _progress(what: str, done: int, total: int) -> None:
+    import sys
+
+    if sys.stderr.isatty():
+        print(f"\r{what} {done}/{total}\x1b[K", end="" if done < total else "\r\x1b[K", file=sys.stderr, flush=True)

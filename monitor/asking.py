@@ -1,0 +1,94 @@
+"""Many questions over one period, at most five at a time, each in as many slices as it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from monitor.kql import Value, written
+from monitor.outcomes import Outcome
+from monitor.rows import Row
+from monitor.slices import Came, Slice, Slices
+
+AT_ONCE = 5
+"""Azure Monitor Logs runs five queries of one user at a time and queues the rest."""
+
+Progress = Callable[[str, int, int], None]
+
+
+class Asks(Protocol):
+    def ask(self, kql: str, part: Slice) -> Reply: ...
+
+
+class Reply(Protocol):
+    @property
+    def rows(self) -> list[Row]: ...
+    @property
+    def outcome(self) -> Outcome | None: ...
+
+
+@dataclass
+class Replies:
+    """Everything that came for one question. `missing` are periods without rows, or with cut ones."""
+
+    rows: list[Row] = field(default_factory=list)
+    outcome: Outcome | None = None  # the first refusal, or `partial`
+    missing: list[Slice] = field(default_factory=list)
+
+    @property
+    def was_read(self) -> bool:
+        """Rows came, or it is known that there are none."""
+        return self.outcome is None or bool(self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One question: the name of its file, the family of tables, and values beside the period."""
+
+    key: str
+    name: str
+    family: str
+    values: Mapping[str, Value]
+
+
+def ask_all(workspace: Asks, asks: list[Ask], period: Slice, on_progress: Progress | None = None) -> dict[str, Replies]:
+    """The replies to every question, by key. No order of the rows is promised."""
+    slices = {ask.key: Slices(period) for ask in asks}
+    replies = {ask.key: Replies() for ask in asks}
+    under_way: dict[Future[Reply], tuple[Ask, Slice]] = {}
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        while True:
+            for ask in asks:
+                while len(under_way) < AT_ONCE and (part := slices[ask.key].next()) is not None:
+                    under_way[pool.submit(_asked, workspace, ask, part)] = (ask, part)
+            if not under_way:
+                return replies
+            done, _ = wait(under_way, return_when=FIRST_COMPLETED)
+            for future in done:
+                ask, part = under_way.pop(future)
+                _take(slices[ask.key], replies[ask.key], part, future.result())
+            if on_progress is not None:
+                asked = [one for state in slices.values() for one in (*state.whole, *state.missing)]
+                left = sum(len(state.to_ask) + len(state.under_way) for state in slices.values())
+                on_progress("queries to Azure Monitor", len(asked), len(asked) + left)
+
+
+def _asked(workspace: Asks, ask: Ask, part: Slice) -> Reply:
+    values = {"from_at": part.from_at, "until_at": part.until_at, **ask.values}
+    return workspace.ask(written(ask.name, ask.family, values), part)
+
+
+def _take(state: Slices, replies: Replies, part: Slice, reply: Reply) -> None:
+    outcome = reply.outcome
+    came = Came.WHOLE if outcome is None else Came.TOO_MUCH if outcome.asks_for_less else Came.NOTHING
+    if state.came(part, came):
+        replies.rows.extend(reply.rows)
+    if came is Came.NOTHING:
+        # What is refused once is refused for every other part too: a missing table, a missing right.
+        state.missing.extend(state.to_ask)
+        state.to_ask.clear()
+    replies.missing = list(state.missing)
+    if part in state.missing and replies.outcome is None:
+        replies.outcome = outcome
