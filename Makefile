@@ -7,7 +7,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 GENERATED := docs/cli.md README.md
 
-.PHONY: demo check docs azureml-server
+SHELL := /bin/bash
+
+.PHONY: demo check docs azureml-server azureml-servers-old
 
 demo: $(VENV)/.redline-run
 	@$(BIN)/redline demo
@@ -34,6 +36,19 @@ azureml-server: .venv-azureml/.made
 	@$(PYTHON) -m venv .venv-azureml
 	@.venv-azureml/bin/python -m pip --disable-pip-version-check --quiet install azureml-inference-server-http
 	@touch $@
+
+# Older generations word their logs and telemetry differently. Each needs a Python of its time; without it nothing is made.
+azureml-servers-old:
+	@for spec in 0.8:0.8.4.2:3.9 0.4:0.4.13:3.7; do \
+	  IFS=: read -r short version python <<< "$$spec"; \
+	  [ -e .venv-azureml-$$short/.made ] && continue; \
+	  found=$$(ls -d $$HOME/.pyenv/versions/$$python.*/bin/python 2>/dev/null | tail -1); \
+	  [ -n "$$found" ] || found=$$(command -v python$$python || true); \
+	  [ -n "$$found" ] && "$$found" -c '' 2>/dev/null || { echo "note: no Python $$python; inference server $$version is left out" >&2; continue; }; \
+	  "$$found" -m venv .venv-azureml-$$short && \
+	    .venv-azureml-$$short/bin/python -m pip --disable-pip-version-check --quiet install azureml-inference-server-http==$$version && \
+	    touch .venv-azureml-$$short/.made || echo "note: inference server $$version cannot be installed" >&2; \
+	done
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

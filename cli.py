@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -72,11 +74,12 @@ def redline(
 
 
 DEMO = ("--hosting", "aks", "--instances", "4", "--max-concurrent", "2", "--service-time", "20ms", "--for", "3m")
+DEMO_WAIT_S = 10.0
 
 
 @app.command(epilog="Example: redline demo")
 def demo(out: Out = None, json: Json = False, quiet: Quiet = False) -> int:
-    """Find the limit of a local endpoint that rejects as Azure does."""
+    """Find the limit of a local endpoint that rejects as Azure does, and report from its telemetry."""
     from capacity.local_endpoint import local_endpoint
     from capacity.target import Target, limit_plan
 
@@ -84,9 +87,20 @@ def demo(out: Out = None, json: Json = False, quiet: Quiet = False) -> int:
     with local_endpoint(DEMO) as local:
         target = Target("local", local.config, payload=local.payload)
         plan = limit_plan(target, goals=(), need=None, max_users=64, harm_budget=300, budget="75s", seed=1)
-        code = _measured(plan, out=out, json=json, yes=False, quiet=quiet)
+        code = _measured(plan, out=out, json=json, yes=False, quiet=quiet, then=partial(_service_side, json=json))
     talk("\nYour own endpoint: redline limit --url SCORING_URI --key-env SCORING_KEY --payload sample.json")
     return code
+
+
+def _service_side(run: Path, *, json: bool) -> None:
+    """What the service says of the same requests: beside the run, and in short on the terminal."""
+    talk("\nreading the endpoint's telemetry: redline report errors --run ...")
+    report = telling.errors_of_run(run, wait_s=DEMO_WAIT_S)
+    columns, color = screen()
+    telling.write_errors(report, run / "errors")
+    if not json:
+        say("\n" + telling.errors_in_short(report, color=color, width=columns).rstrip("\n") + "\n\n")
+    talk(f"  report  {run / 'errors' / 'report.html'}")
 
 
 @app.command(
@@ -207,8 +221,16 @@ def size(
     return Exit.FINE
 
 
-def _measured(plan: Plan, *, out: Path | None, json: bool, yes: bool, quiet: bool) -> int:
-    """The exit code of the run that `plan` asks for: made, recorded and reported."""
+def _measured(
+    plan: Plan,
+    *,
+    out: Path | None,
+    json: bool,
+    yes: bool,
+    quiet: bool,
+    then: Callable[[Path], None] | None = None,
+) -> int:
+    """The exit code of the run that `plan` asks for: made, recorded and reported, and what follows a whole one done."""
     from capacity.begin import new_run_folder
     from capacity.drive import run
     from capacity.exits import exit_of_signal
@@ -229,7 +251,10 @@ def _measured(plan: Plan, *, out: Path | None, json: bool, yes: bool, quiet: boo
     with shown_on(sys.stderr, quiet=quiet) as show:
         ended = run(plan, folder, environ=os.environ, key=key, on_progress=show)
     if ended.interrupted_by is None:
-        return _reported(folder, json=json, verdict=ended.verdict)
+        code = _reported(folder, json=json, verdict=ended.verdict)
+        if then is not None:
+            then(folder)
+        return code
     code = exit_of_signal(ended.interrupted_by)
     if ended.killed:
         raise RedlineError("stopped at once", f"redline report limit {folder} shows what was recorded", code)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from capacity.journal import ENDED, OPENED
+from capacity.journal import ENDED
 from capacity.stats import nearest_rank
+from capacity.validity import Health, reasons
 from scoring.account import LEAST_BIN, LEAST_MS, LOG_BIN_RATIO, Account, Cell, Problem
 from scoring.attempt import FAILURE_NUMBER, FAILURES, Failure, label_of
 from scoring.served import Served, Source
@@ -181,17 +183,19 @@ def _truth(text: str | None) -> bool | None:
 
 
 def _client_side(found: Recorded, rows: Rows, wall: _Wall) -> ClientSide:
-    ended = [line for line in found.levels if line.get("kind") == ENDED]
-    health = [line["client"] for line in ended if line.get("client")]
-    reasons = tuple(dict.fromkeys(str(one) for line in ended for one in line.get("invalid") or ()))
+    health = [told for line in found.levels if (told := line.get("client") or line.get("health"))]
+    service_s = float(np.median(rows["done_ns"] - rows["sent_ns"])) / S
+    invalid = [str(one) for line in found.levels for one in line.get("invalid") or ()]
+    signs = [sign for one in health for sign in reasons(Health(**_known(one)), [], {}, service_s)]
+    why = tuple(dict.fromkeys(invalid if found.run.plan.command == "limit" else [*invalid, *signs]))
     good = rows[rows["failure"] == 0]
     least = good[good["trial"] == good["trial"].min()] if len(good) else good
     told_us = least["server_us"][least["server_us"] > 0]
     deadline_ns = found.run.plan.deadline_ns
     verdict = (found.verdict or {}).get("client") or {}
     return ClientSide(
-        is_fair=bool(verdict.get("valid", not reasons)),
-        reasons=tuple(verdict.get("reasons") or reasons),
+        is_fair=bool(verdict.get("valid", not why)),
+        reasons=tuple(verdict.get("reasons") or why),
         cpu_ratio=_most(health, "cpu_ratio"),
         lag_p99_ms=None if (lag := _most(health, "lag_p99_s")) is None else 1000 * lag,
         stretches=_stretches(found.levels, wall, int(rows["done_ns"].max())),
@@ -200,6 +204,10 @@ def _client_side(found: Recorded, rows: Rows, wall: _Wall) -> ClientSide:
         refused_from_at=_refused_from(rows, wall),
         deadline_ms=None if deadline_ns is None else deadline_ns / MS,
     )
+
+
+def _known(health: Mapping[str, Any]) -> dict[str, Any]:
+    return {one.name: health.get(one.name) for one in fields(Health)}
 
 
 def _most(health: Sequence[Mapping[str, Any]], name: str) -> float | None:
@@ -216,13 +224,18 @@ def _refused_from(rows: Rows, wall: _Wall) -> datetime | None:
 
 def _stretches(levels: Sequence[Mapping[str, Any]], wall: _Wall, last_ns: int) -> tuple[Stretch, ...]:
     """The loads that were held, one after the other."""
-    opened = [line for line in levels if line.get("kind") == OPENED and line.get("opened_ns")]
+    opened = [line for line in levels if _opened_ns(line)]
     seconds = {line.get("number"): line.get("seconds") for line in levels if line.get("kind") == ENDED}
-    starts = [int(line["opened_ns"]) for line in opened]
+    starts = [_opened_ns(line) for line in opened]
     limits = [*starts[1:], last_ns][: len(starts)]
     held = []
     for line, start, limit in zip(opened, starts, limits, strict=True):
-        took = seconds.get(line.get("number"))
+        took = line.get("seconds") or seconds.get(line.get("number"))
         end = limit if took is None else min(limit, start + int(took * S))
         held.append(Stretch(wall.at(start), wall.at(end), int(line["users"])))
     return tuple(held)
+
+
+def _opened_ns(line: Mapping[str, Any]) -> int:
+    """When a trial of a search, or a load, began; 0 for other lines."""
+    return int(line.get("opened_ns") or line.get("opened_monotonic_ns") or 0)

@@ -17,7 +17,8 @@ from commands.output import say, screen
 from scoring.errors import Exit, RedlineError
 
 if TYPE_CHECKING:
-    from reports.renderings import Rendered
+    from reports.errors import ErrorsReport
+    from reports.rendered import Rendered
 
 ERRORS_EXAMPLE = "Example: redline report errors churn-prod --since 24h --out report"
 LATENCY_EXAMPLE = "Example: redline report latency churn-prod --since 24h"
@@ -41,14 +42,13 @@ def report_errors(
     """Tell what failed, when, why and what to do, from telemetry, service logs and runs."""
     from reports.errors import errors_report
     from reports.errors_renderings import rendered_errors
-
     from scoring.units import parse_ratio
 
     worst_ratio = None if fail_over is None else parse_ratio(fail_over)
     told, made = _told(endpoint, config, run, service_log, since, wait, quiet), _made("report errors", baseline)
     report = errors_report(*_with_diagnosis(told), **made, max_failed_ratio=worst_ratio)
     columns, color = screen()
-    return _shown(rendered_errors(report, color=color, width=columns), json=json, out=out)
+    return _shown(rendered_errors(report, color=color, width=columns, with_files=out is not None), json=json, out=out)
 
 
 def report_latency(
@@ -70,7 +70,7 @@ def report_latency(
     told, made = _told(endpoint, config, run, service_log, since, wait, quiet), _made("report latency", baseline)
     report = latency_report(*_with_diagnosis(told), **made)
     columns, color = screen()
-    return _shown(rendered_latency(report, color=color, width=columns), json=json, out=out)
+    return _shown(rendered_latency(report, color=color, width=columns, with_files=out is not None), json=json, out=out)
 
 
 def diagnose(
@@ -110,6 +110,29 @@ def logs(
     for entry in entries(file, status=status, since_at=since_at, pattern=grep, follow=follow):
         say(entry_json(entry) if json else entry_text(entry, color=color))
     return Exit.FINE
+
+
+def errors_of_run(run: Path, *, wait_s: float) -> ErrorsReport:
+    """The report on a run's failures from every source that its endpoint names."""
+    from reports.errors import errors_report
+
+    told = gathered(Sources(run=run, wait_s=wait_s, quiet=True))
+    return errors_report(*_with_diagnosis(told), **_made(f"report errors --run {run}", None))
+
+
+def errors_in_short(report: ErrorsReport, *, color: bool, width: int) -> str:
+    """The section that a longer report includes."""
+    from reports.errors_renderings import errors_section
+
+    return errors_section(report, color=color, width=width)
+
+
+def write_errors(report: ErrorsReport, folder: Path) -> None:
+    """Every rendering stands in the folder."""
+    from capacity.recorded import write_renderings
+    from reports.errors_renderings import rendered_errors
+
+    write_renderings(folder, rendered_errors(report, color=False, width=80).files)
 
 
 def _told(

@@ -18,10 +18,13 @@ from localazure.builtin import BuiltInModel
 from localazure.inference_server import InferenceServers, ServerStartError
 from localazure.options import OptionError, Options, parse, unused
 from localazure.protocol import Connection
-from localazure.ready import ReadyFiles
+from localazure.ready import Found, ReadyFiles
 from localazure.service import Service
 from localazure.servicelog import ServiceLog
 from localazure.stats import closing_lines
+from localazure.telemetry.child import TelemetryChild
+from localazure.telemetry.notes import Notes
+from localazure.telemetry.start import found_at, server_environment, started_child
 from localazure.timing import precise_loop
 
 FINE, USAGE = 0, 2
@@ -38,12 +41,23 @@ def main(argv: Sequence[str] | None = None, prog: str = "python -m localazure") 
         _allow_many_connections()
         for line in unused(options):
             _say(f"note: {line}")
-        with _listener(options.port) as listener, asyncio.Runner(loop_factory=precise_loop) as runner:
-            runner.run(_serve(options, key, listener))
+        with _listener(options.port) as listener:
+            _run(options, key, listener)
     except OptionError as error:
         _say(f"error: {error.message}\n\nhint: {error.hint}")
         return USAGE
     return FINE
+
+
+def _run(options: Options, key: str | None, listener: socket.socket) -> None:
+    """The endpoint has been served, and the process that kept its telemetry has ended."""
+    child = started_child(options, _say)
+    try:
+        with asyncio.Runner(loop_factory=precise_loop) as runner:
+            runner.run(_serve(options, key, listener, child))
+    finally:
+        if child is not None:
+            child.close()
 
 
 def key_of(options: Options, environ: Mapping[str, str]) -> str | None:
@@ -82,22 +96,24 @@ def _allow_many_connections() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-async def _serve(options: Options, key: str | None, listener: socket.socket) -> None:
+async def _serve(options: Options, key: str | None, listener: socket.socket, child: TelemetryChild | None) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     _stop_on(options, stop, loop)
     log = _service_log(options)
-    service = Service(options, key, loop, log)
+    notes = None if child is None else Notes(child, options)
+    service = Service(options, key, loop, log, notes)
     servers = _model(options, service, loop, has_key=key is not None)
+    found = None if child is None or notes is None else await _telemetry(child, notes, servers, options, loop)
     files = ReadyFiles(options.ready_file)
     server = await loop.create_server(lambda: Connection(service), sock=listener, backlog=_BACKLOG)
     try:
         if servers is None or await _started(servers, stop):
             uri = f"http://127.0.0.1:{listener.getsockname()[1]}{options.scoring_path}"
-            _write(files, options, uri, key)
+            _write(files, options, uri, key, found)
             gc.collect()
             gc.freeze()  # what lives as long as the server is not looked at again
-            _say("\n".join(opening_lines(options, uri, files.key_path if key is not None else None)))
+            _say("\n".join(opening_lines(options, uri, files.key_path if key is not None else None, found)))
             service.begin()
             await stop.wait()
         server.close()
@@ -110,8 +126,12 @@ async def _serve(options: Options, key: str | None, listener: socket.socket) -> 
             servers.close()
         if log is not None:
             log.close()
+        if child is not None:
+            child.hang_up()
     service.finish()
     _say("\n".join(closing_lines(service.by_status, service.frontend.in_flight_max, service.health)))
+    if child is not None and child.dropped_count:
+        _say(f"telemetry of {child.dropped_count:,} records was dropped: its process did not keep up, or has ended")
 
 
 def _stop_on(options: Options, stop: asyncio.Event, loop: asyncio.AbstractEventLoop) -> None:
@@ -159,11 +179,31 @@ def _model(
         service.model = servers
         return servers
     service.model = BuiltInModel(options, loop, has_key=has_key)
-    if options.cold_start_ns and not options.truth.cold_ns:
+    if options.is_cold:
         loop.call_later(options.cold_start_ns / 1e9, service.set_all_ready)
     else:
         service.set_all_ready()
     return None
+
+
+async def _telemetry(
+    child: TelemetryChild,
+    notes: Notes,
+    servers: InferenceServers | None,
+    options: Options,
+    loop: asyncio.AbstractEventLoop,
+) -> Found:
+    """The telemetry process takes records and answers queries; the inference servers will send it theirs."""
+    try:
+        told = await child.begin(loop, None if servers is None else str(servers.log_path))
+    except (OSError, RuntimeError) as error:
+        raise OptionError(f"the telemetry process does not start: {error}", "--no-telemetry") from error
+    found = found_at(child.settings, told)
+    if servers is None:
+        notes.built_in_launched(is_cold=options.is_cold)
+    else:
+        servers.send_telemetry(server_environment(found), notes)
+    return found
 
 
 async def _started(servers: InferenceServers, stop: asyncio.Event) -> bool:
@@ -185,9 +225,9 @@ async def _started(servers: InferenceServers, stop: asyncio.Event) -> bool:
     return True
 
 
-def _write(files: ReadyFiles, options: Options, uri: str, key: str | None) -> None:
+def _write(files: ReadyFiles, options: Options, uri: str, key: str | None, found: Found | None) -> None:
     try:
-        files.write(options, uri, key)
+        files.write(options, uri, key, found)
     except OSError as error:
         raise OptionError(
             f"{files.config_path.parent} cannot be written: {error.strerror}", f"mkdir -p {files.config_path.parent}"
@@ -203,17 +243,22 @@ async def _drained(service: Service) -> None:
         await asyncio.sleep(0.01)
 
 
-def opening_lines(options: Options, uri: str, key_path: Path | None) -> list[str]:
+def opening_lines(options: Options, uri: str, key_path: Path | None, found: Found | None = None) -> list[str]:
     """How to call the endpoint, what it admits and when it stops."""
     key = "" if key_path is None else f" -H \"Authorization: Bearer $(cat '{key_path}')\""
     payload = '{"data": [[1, 2, 3]]}' if options.entry_script is None else "@payload.json"
     workers = options.instances * options.max_concurrent
     admitted, timeout_s = options.admitted_count, options.request_timeout_ns / 1e9
     limit = "all requests are admitted and wait" if admitted is None else f"{admitted} requests are admitted at a time"
+    telemetry = []
+    if found is not None:
+        addresses = found.addresses
+        telemetry = [f"telemetry: workspace {addresses['workspace_id']} at {addresses['logs_url']}"]
     return [
         f"scoring URI: {uri}",
         f"try: curl -s {uri} -H 'Content-Type: application/json'{key} -d '{payload}'",
         f"limits ({options.hosting}): {limit}, {workers} served at a time, time-out {timeout_s:g} s",
+        *telemetry,
         f"stops after {options.run_for_ns / 1e9:g} s, or with Ctrl-C",
     ]
 

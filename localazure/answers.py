@@ -87,6 +87,20 @@ _MANAGED = {
 }
 
 
+REASONS = {
+    Cause.OVERLOADED: "too_many_pending_request",
+    Cause.NOT_READY: "model_not_ready",
+    Cause.RATE_LIMITED: "rate_limited",
+    Cause.TIMED_OUT: "upstream_request_timeout",
+    Cause.CRASHED: "model_error",
+    Cause.WRONG_KEY: "key_auth_access_denied",
+    Cause.NO_KEY: "key_auth_bad_header_forbidden",
+    Cause.NO_DEPLOYMENT: "traffic_group_not_found",
+    Cause.LONG_ID: "request_header_too_large",
+}
+"""The word for each cause in the traffic log of a managed endpoint. Those that no header carries are ours."""
+
+
 def _routed(cause: Cause, hosting: str, name: str, timeout_ms: int) -> Canned:
     """Answers of azureml-fe and of the ACI side-car. A local container has neither; it only ever needs the 401."""
     texts = {

@@ -14,7 +14,7 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from typing import Any
 from localazure.model import MS, ModelAnswer
 from localazure.options import Options
 from localazure.service import Done, Exchange
+from localazure.telemetry.notes import Notes
 from localazure.upstream import fetch, scored, swagger_documents
 
 LAUNCHER = """
@@ -42,6 +43,8 @@ _MAX_RESTART_S = 30.0
 _WORKERS_S = 30.0  # for the other workers of a server whose first one answers
 _WORKER_READY = re.compile(r"Worker with pid (\d+) ready for serving traffic")
 
+_OLD_SERVER = re.compile(r"Azure ML Inferencing HTTP server v0\.[0-7]\.")
+
 
 class ServerStartError(Exception):
     """The inference server does not run the script. The text is one line: what the script raised, where it is known."""
@@ -54,6 +57,7 @@ class _Server:
     folder: Path
     log_start_bytes: int
     busy_count: int = 0
+    is_mourned: bool = False
 
 
 class InferenceServers:
@@ -68,6 +72,8 @@ class InferenceServers:
         say: Callable[[str], None],
     ) -> None:
         self._options = options
+        self._telemetry: Mapping[str, str] = {}
+        self._notes: Notes | None = None
         self._python = python
         self._loop = loop
         self._on_ready = on_ready
@@ -79,6 +85,10 @@ class InferenceServers:
         self._leaving: list[_Server] = []
         self._documents: dict[str, bytes] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def send_telemetry(self, environment: Mapping[str, str], notes: Notes) -> None:
+        """Servers started from now on have these variables, and what becomes of them is noted."""
+        self._telemetry, self._notes = environment, notes
 
     async def serve(self) -> None:
         """Servers answer and are watched. Raises ServerStartError, except with --reload, which waits for an edit."""
@@ -161,19 +171,23 @@ class InferenceServers:
                 stdout=descriptor,
                 stderr=descriptor,
                 cwd=self._script.parent,
-                env=self._environment(folder),
+                env=self._environment(folder, number),
                 start_new_session=True,
             )
         except OSError as error:
             raise ServerStartError(f"{self._python} cannot be run: {error.strerror}") from error
         finally:
             os.close(descriptor)
+        if self._notes is not None:
+            self._notes.launched(number, process.pid)
         return _Server(process, port, folder, start_bytes)
 
-    def _environment(self, folder: Path) -> dict[str, str]:
+    def _environment(self, folder: Path, number: int) -> dict[str, str]:
         """Without our key, without telemetry to Microsoft, and with gunicorn's control socket in its own folder."""
         environment = {name: value for name, value in os.environ.items() if name != self._options.key_env}
+        environment |= self._telemetry
         environment |= {
+            "HOSTNAME": f"{self._options.name}-{self._options.deployment}-{number}",
             "LOCALAZURE_PARENT": str(os.getpid()),
             "APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL": "true",
             "XDG_RUNTIME_DIR": str(folder),
@@ -198,9 +212,14 @@ class InferenceServers:
             await asyncio.sleep(0.05)
 
     async def _all_workers_ready(self, server: _Server) -> None:
-        """Each worker has loaded the script: one that loads it later could find the next edit. Bounded in time."""
+        """Each worker has loaded the script: one that loads it later could find the next edit. Bounded in time.
+
+        Servers before 0.8 do not say so; there the first worker stands for all.
+        """
         end_s = self._loop.time() + _WORKERS_S
         while self._loop.time() < end_s:
+            if _OLD_SERVER.search(self._log_since(server)):
+                return
             ready = set(_WORKER_READY.findall(self._log_since(server)))
             if sum(_is_child(int(pid), server.process.pid) for pid in ready) >= self._options.max_concurrent:
                 return
@@ -223,6 +242,7 @@ class InferenceServers:
                 seen, why = latest, f"{self._script.name} has changed"
             elif self._live_count() < len(self._servers):
                 self._tell_ready()
+                self._tell_deaths()
                 if self._loop.time() < retry_s:
                     continue
                 why = "an inference server has ended"
@@ -232,9 +252,12 @@ class InferenceServers:
             retry_s = self._loop.time() + pause_s
 
     async def _tried_replacing(self, why: str) -> bool:
+        has_died = self._live_count() < len(self._servers)
         try:
             await self._replace()
         except ServerStartError as error:
+            if has_died and self._notes is not None:
+                self._notes.happened(0, "BackOff", f"Back-off restarting failed container: {error}")
             kept = "the running one is kept" if self._live_count() else "nothing is running"
             self._say(f"{why}, but does not load: {error}; {kept}")
             return False
@@ -250,6 +273,15 @@ class InferenceServers:
                 self._on_ready(number, int(server.process.poll() is None))
         else:
             self._on_ready(0, self._live_count())
+
+    def _tell_deaths(self) -> None:
+        """Each server that ended by itself is told of once."""
+        for number, server in enumerate(self._servers):
+            code = server.process.poll()
+            if code is not None and not server.is_mourned and self._notes is not None:
+                server.is_mourned = True
+                self._notes.happened(number, "LivenessProbeFailed", "Liveness probe failed: connection refused")
+                self._notes.happened(number, "Killing", f"The inference server ended with exit code {code}")
 
     def _script_state(self) -> frozenset[tuple[str, int, int]]:
         """Name, time and size of each Python file beside the script."""

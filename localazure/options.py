@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from localazure.answers import HOSTINGS
 from localazure.model import MS, S, Truth
+from localazure.telemetry.settings import FORMATS, SOURCES
 
 _UNIT_NS = {"us": 1_000, "ms": MS, "s": S, "m": 60 * S, "h": 3600 * S}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s|m|h)")
@@ -30,6 +31,22 @@ class OptionError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """What is sent about the requests, and what befalls it. Times in nanoseconds."""
+
+    is_on: bool = True
+    format: str = "otel"
+    flush_ns: int = S
+    delay_ns: int = 0
+    sampling_ratio: float = 1.0
+    duplicate_ratio: float = 0.0
+    dropped: tuple[str, ...] = ()
+    max_items_per_s: int | None = None
+    max_rows: int = 500_000
+    max_answer_bytes: int = 100 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +77,17 @@ class Options:
     stop_with_parent: bool
     log_file: str | None
     log_format: str
+    telemetry: Telemetry = Telemetry()
 
     @property
     def places_per_worker(self) -> int | None:
         """Requests admitted per worker: 1 (aks, kubernetes), 2 (managed), no bound (aci, local)."""
         return {"aks": 1, "kubernetes": 1, "managed": 2}.get(self.hosting)
+
+    @property
+    def is_cold(self) -> bool:
+        """No replica is ready at the start."""
+        return bool(self.cold_start_ns and not self.truth.cold_ns)
 
     @property
     def scoring_path(self) -> str:
@@ -108,6 +131,7 @@ def parse(argv: Sequence[str], prog: str) -> Options:
         stop_with_parent=given.stop_with_parent,
         log_file=given.log_file,
         log_format=given.log_format,
+        telemetry=_telemetry(given),
     )
 
 
@@ -119,6 +143,8 @@ def unused(options: Options) -> list[str]:
         lines += [f"{flag} changes nothing on {options.hosting}" for flag, value in waits if value]
     if options.hosting != "managed" and options.rate_limit_rps is not None:
         lines.append(f"--rate-limit is a quota of managed endpoints; {options.hosting} has none on Azure")
+    if options.entry_script is not None and options.telemetry.format != "otel":
+        lines.append(f"--telemetry-format {options.telemetry.format} changes nothing: the inference server has its own")
     if options.entry_script is not None and options.log_format == "legacy":
         lines.append("--log-format legacy changes nothing: the inference server writes its own log")
     if options.hosting in ("aci", "local") and options.retry_after_s is not None and options.rate_limit_rps is None:
@@ -140,6 +166,21 @@ def _truth(given: argparse.Namespace) -> Truth:
         error_ratio=given.error_ratio,
         wrong_ratio=given.wrong_ratio,
         rubbish_ratio=given.rubbish_ratio,
+    )
+
+
+def _telemetry(given: argparse.Namespace) -> Telemetry:
+    return Telemetry(
+        is_on=not given.no_telemetry,
+        format=given.telemetry_format,
+        flush_ns=given.telemetry_flush,
+        delay_ns=given.ingestion_delay,
+        sampling_ratio=given.sampling,
+        duplicate_ratio=given.duplicate,
+        dropped=tuple(sorted(set(given.drop_source))),
+        max_items_per_s=given.ingestion_limit,
+        max_rows=given.query_max_rows,
+        max_answer_bytes=given.query_max_bytes,
     )
 
 
@@ -182,6 +223,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     _add_model(parser.add_argument_group("built-in model (its true limit is known)"))
     _add_faults(parser.add_argument_group("faults of the built-in model"))
     _add_script(parser.add_argument_group("your own model"))
+    _add_telemetry(parser.add_argument_group("telemetry (App Insights, logs, metrics; needs redline[local])"))
     _add_process(parser.add_argument_group("process"))
     return parser
 
@@ -237,11 +279,27 @@ def _add_script(group: argparse._ArgumentGroup) -> None:
     add("--reload", action="store_true", help="start anew when a .py file beside the entry script changes")
 
 
+def _add_telemetry(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--no-telemetry", action="store_true", help="keep none, and answer no queries")
+    add(
+        "--telemetry-format", choices=FORMATS, default="otel", help="of server 1.5 and newer, 0.5 to 1.4, or 0.4 (otel)"
+    )
+    add("--telemetry-flush", type=_positive_duration, default=S, metavar="T", help="a worker sends what it has (1s)")
+    add("--ingestion-delay", type=_duration, default=0, metavar="T", help="rows are found T after they were sent (0s)")
+    add("--ingestion-limit", type=_count, metavar="N", help="429 above this many items per second (no bound)")
+    add("--sampling", type=_share, default=1.0, metavar="R", help="keep this share; itemCount makes up for the rest")
+    add("--duplicate", type=_ratio, default=0.0, metavar="R", help="this share of the rows is stored twice")
+    add("--drop-source", action="append", choices=SOURCES, default=[], help="lose this source; may be repeated")
+    add("--query-max-rows", type=_limit, default=500_000, metavar="N", help="rows of one answer (500000)")
+    add("--query-max-bytes", type=_limit, default=100 * 2**20, metavar="N", help="bytes of one answer (104857600)")
+
+
 def _add_process(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add("--key-env", metavar="VAR", help="environment variable with the key (else: a random key; aci, local: no key)")
     add("--port", type=_port, default=0, help="port on 127.0.0.1 (0: a free one)")
-    add("--ready-file", metavar="F", help="JSON with scoring_uri, key, pid, config, once requests are accepted")
+    add("--ready-file", metavar="F", help="JSON with scoring_uri, key, pid, config …, once requests are accepted")
     add("--for", dest="run_for", type=_positive_duration, default=600 * S, metavar="T", help="stop after this (10m)")
     add("--stop-with-parent", action="store_true", help="stop when the process that started this one ends")
     add("--log-file", metavar="F", help="service log of the model server; never holds the key")
@@ -268,6 +326,19 @@ def _ratio(text: str) -> float:
     if not 0 <= ratio <= 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a ratio such as 0.01 or 1%")
     return ratio
+
+
+def _share(text: str) -> float:
+    share = _ratio(text)
+    if share == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} keeps nothing")
+    return share
+
+
+def _limit(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= 2**31:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to 2147483648")
+    return int(text)
 
 
 def _number(text: str) -> float:

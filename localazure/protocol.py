@@ -17,6 +17,7 @@ class Handler(Protocol):
     """What a connection needs of the service behind it."""
 
     connections: set[Connection]
+    opened_count: int  # connections since the start
     read_buffer: bytearray  # one for all connections: its content is taken before the next read
 
     def handle(self, connection: Connection, request: Request) -> None: ...
@@ -42,6 +43,7 @@ class Connection(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self._handler.connections.add(self)
+        self._handler.opened_count += 1
 
     def connection_lost(self, _exc: Exception | None) -> None:
         self._transport = None
@@ -51,8 +53,8 @@ class Connection(asyncio.BufferedProtocol):
             self._is_pending = False
             self._handler.gone(self)
 
-    def get_buffer(self, _sizehint: int) -> bytearray:
-        return self._handler.read_buffer
+    def get_buffer(self, _sizehint: int) -> memoryview:
+        return self._view  # TLS fills the rest of a slice of it, which must be no copy
 
     def buffer_updated(self, nbytes: int) -> None:
         if self._is_closing:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from localazure.options import Options
@@ -15,6 +17,14 @@ from localazure.options import Options
 SCENARIO = """[payload]
 inline = {data = [[1, 2, 3]]}
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where the telemetry of the endpoint is found: addresses and ids by the names of the ready file."""
+
+    addresses: dict[str, str]
+    ca_pem: str
 
 
 class ReadyFiles:
@@ -32,9 +42,11 @@ class ReadyFiles:
         self.key_path = stem.with_name(stem.name + ".key")
         self.config_path = stem.with_name(stem.name + ".redline.toml")
         self.scenario_path = stem.with_name(stem.name + ".scenario.toml")
+        self.token_path = stem.with_name(stem.name + ".token")
+        self.ca_path = stem.with_name(stem.name + ".ca.pem")
         self._written: list[Path] = []
 
-    def write(self, options: Options, scoring_uri: str, key: str | None) -> None:
+    def write(self, options: Options, scoring_uri: str, key: str | None, found: Found | None = None) -> None:
         """The ready file appears last and whole. Raises OSError."""
         if key is not None:
             self._write(self.key_path, key + "\n")
@@ -43,9 +55,15 @@ class ReadyFiles:
             self._write(self.scenario_path, SCENARIO)
         key_path = self.key_path if key is not None else None
         scenario_path = self.scenario_path if built_in else None
-        self._write(self.config_path, config_text(options, scoring_uri, key_path, scenario_path))
+        config = config_text(options, scoring_uri, key_path, scenario_path)
+        ready = {"scoring_uri": scoring_uri, "key": key, "pid": os.getpid(), "config": str(self.config_path)}
+        if found is not None:
+            self._write(self.token_path, secrets.token_urlsafe(32) + "\n")
+            self._write(self.ca_path, found.ca_pem)
+            config += telemetry_text(found, self.token_path, self.ca_path)
+            ready |= found.addresses | {"ca_file": str(self.ca_path)}
+        self._write(self.config_path, config)
         if self.ready_path is not None:
-            ready = {"scoring_uri": scoring_uri, "key": key, "pid": os.getpid(), "config": str(self.config_path)}
             self._write(self.ready_path, json.dumps(ready, indent=2) + "\n")
 
     def remove(self) -> None:
@@ -86,6 +104,17 @@ def config_text(options: Options, scoring_uri: str, key_path: Path | None, scena
         f"request_timeout = {_text(timeout)}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def telemetry_text(found: Found, token_path: Path, ca_path: Path) -> str:
+    """The lines of redline.toml that lead to the endpoint's telemetry."""
+    values = {
+        "arm_id": found.addresses["resource_id"],
+        **{name: found.addresses[name] for name in ("app_insights_id", "workspace_id", "logs_url", "metrics_url")},
+        "azure_token_file": str(token_path),
+        "ca_file": str(ca_path),
+    }
+    return "".join(f"{name} = {_text(value)}\n" for name, value in values.items())
 
 
 def _text(value: str) -> str:

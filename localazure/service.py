@@ -14,7 +14,7 @@ from email.utils import formatdate
 from typing import Protocol
 from uuid import uuid4
 
-from localazure.answers import AnswerWriter, Cause, Ids, ids_of, message
+from localazure.answers import REASONS, AnswerWriter, Cause, Ids, ids_of, message
 from localazure.frontend import FrontEnd, Phase, Pool, RateLimit, Refusal, Ticket
 from localazure.http1 import BadRequestError, Request
 from localazure.model import ModelAnswer
@@ -22,6 +22,7 @@ from localazure.options import Options
 from localazure.protocol import READ_BUFFER_BYTES, Connection
 from localazure.servicelog import Served, ServiceLog
 from localazure.stats import LoopHealth, figures
+from localazure.telemetry.notes import CLIENT_LEFT, Notes
 
 _HOUSEKEEPING_TICKS = 20
 _JSON = "application/json"
@@ -39,13 +40,14 @@ CLOSED = "closed"  # counted in place of a status: the connection was closed wit
 class Exchange(Ticket):
     """A scoring request on its way. `is_answered` is also true when its caller has gone."""
 
-    __slots__ = ("connection", "ids", "is_answered", "is_over_workers", "request", "started_ns")
+    __slots__ = ("arrived_ns", "connection", "ids", "is_answered", "is_over_workers", "request", "started_ns")
 
     def __init__(self, connection: Connection, request: Request, ids: Ids) -> None:
         super().__init__()
         self.connection = connection
         self.request = request
         self.ids = ids
+        self.arrived_ns = 0
         self.started_ns = 0  # 0 until it has a worker
         self.is_over_workers = False  # more callers than workers when it started
         self.is_answered = False
@@ -69,9 +71,15 @@ class Service:
     model: ScoringModel
 
     def __init__(
-        self, options: Options, key: str | None, loop: asyncio.AbstractEventLoop, log: ServiceLog | None
+        self,
+        options: Options,
+        key: str | None,
+        loop: asyncio.AbstractEventLoop,
+        log: ServiceLog | None,
+        notes: Notes | None = None,
     ) -> None:
         self.connections: set[Connection] = set()
+        self.opened_count = 0
         self.read_buffer = bytearray(READ_BUFFER_BYTES)
         self.by_status: Counter[str] = Counter()
         self.is_draining = False
@@ -82,6 +90,7 @@ class Service:
         self._key = None if key is None else key.encode()
         self._loop = loop
         self._log = log
+        self._notes = notes
         self._paths = {"/score", options.scoring_path}
         self._swagger_paths = {path.removesuffix("/score") + "/swagger.json" for path in self._paths}
         timeout_ns = options.request_timeout_ns
@@ -115,6 +124,10 @@ class Service:
         if isinstance(exchange, Exchange) and not exchange.is_answered:
             exchange.is_answered = True
             self.by_status[CLIENT_GONE] += 1
+            if self._notes is not None:
+                total_ns = time.monotonic_ns() - exchange.arrived_ns
+                left = "client_disconnected"
+                self._notes.passed(exchange.request, exchange.ids, CLIENT_LEFT, 0, total_ns=total_ns, reason=left)
             self._start(self.frontend.leave(exchange, time.monotonic_ns()))
 
     def set_ready(self, pool_number: int, instances: int) -> None:
@@ -148,6 +161,8 @@ class Service:
         spent_ns = now_ns - exchange.started_ns
         if self._log is not None:
             self._log.add(self._served(exchange, answer, spent_ns))
+        if self._notes is not None:
+            self._notes.modelled(exchange, answer, spent_ns)
         if not exchange.is_answered:
             self._pass_on(exchange, answer, spent_ns)
         self._start(started)
@@ -162,9 +177,10 @@ class Service:
             self._answer_canned(connection, request, cause or Cause.LONG_ID, ids)
             return
         exchange = Exchange(connection, request, ids)
+        exchange.arrived_ns = time.monotonic_ns()
         pools = self.frontend.pools
         pool_number = self._random.randrange(len(pools)) if len(pools) > 1 else 0
-        refusal = self.frontend.arrive(exchange, time.monotonic_ns(), pool_number)
+        refusal = self.frontend.arrive(exchange, exchange.arrived_ns, pool_number)
         if refusal is not None:
             self._answer_canned(connection, request, _CAUSES[refusal], ids)
             return
@@ -212,12 +228,26 @@ class Service:
         connection_line = self._connection_line(exchange.request)
         status, data = self._writer.from_model(answer, exchange.ids, connection_line, spent_ns)
         self.by_status[str(status)] += 1
+        if self._notes is not None:
+            now_ns = time.monotonic_ns() - exchange.arrived_ns
+            reason = "" if answer.status == 200 else "model_error"
+            of_model = (answer.status, now_ns)
+            size = len(answer.body)
+            self._notes.passed(
+                exchange.request, exchange.ids, status, size, total_ns=now_ns, reason=reason, model=of_model
+            )
         exchange.connection.answer(data, close=connection_line is _CLOSE)
 
-    def _answer_canned(self, connection: Connection, request: Request, cause: Cause, ids: Ids | None) -> None:
+    def _answer_canned(
+        self, connection: Connection, request: Request, cause: Cause, ids: Ids | None, arrived_ns: int | None = None
+    ) -> None:
         connection_line = self._connection_line(request)
         status, data = self._writer.canned(cause, ids, connection_line)
         self.by_status[str(status)] += 1
+        if self._notes is not None:
+            total_ns = 0 if arrived_ns is None else time.monotonic_ns() - arrived_ns
+            size = len(data) - data.index(b"\r\n\r\n") - 4
+            self._notes.passed(request, ids, status, size, total_ns=total_ns, reason=REASONS[cause])
         connection.answer(data, close=connection_line is _CLOSE)
 
     def _give_up(self, exchange: Exchange, cause: Cause) -> None:
@@ -225,7 +255,7 @@ class Service:
         started = self.frontend.leave(exchange, time.monotonic_ns())
         exchange.is_answered = True
         exchange.connection.exchange = None
-        self._answer_canned(exchange.connection, exchange.request, cause, exchange.ids)
+        self._answer_canned(exchange.connection, exchange.request, cause, exchange.ids, exchange.arrived_ns)
         self._start(started)
 
     def _respawned(self, exchange: Exchange) -> None:
@@ -250,9 +280,19 @@ class Service:
         self._arm()
 
     def _answer_aside(self, connection: Connection, request: Request, data: bytes) -> None:
+        if self._notes is not None:
+            self._note_aside(request, data)
         if request.method == "HEAD":
             data = data[: data.index(b"\r\n\r\n") + 4]
         connection.answer(data, close=self._closes(request))
+
+    def _note_aside(self, request: Request, data: bytes) -> None:
+        assert self._notes is not None  # noqa: S101
+        status, body = int(data[9:12]), data[data.index(b"\r\n\r\n") + 4 :]
+        ids = ids_of(request.headers, self._options.hosting, str(uuid4()))
+        self._notes.passed(request, ids, status, len(body))
+        if ids is not None:
+            self._notes.aside(request, ids, status, body)
 
     def _aside(self, request: Request) -> bytes:
         path, line = request.path, self._connection_line(request)
@@ -298,6 +338,10 @@ class Service:
             self._writer.date = f"Date: {formatdate(usegmt=True)}\r\n".encode()
             if self._log is not None:
                 self._log.flush()
+            if self._notes is not None:
+                workers = sum(pool.workers for pool in self.frontend.pools)
+                ready_count = workers // self._options.max_concurrent
+                self._notes.load(len(self.connections), self.opened_count, ready_count)
         self._tick_count += 1
         self._loop.call_at(self.health.next_due_ns / 1e9, self._tick)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -22,6 +22,8 @@ FINE_BIN_RATIO = 1.002
 LEAST_MS = 0.01
 """Durations up to here, 0 included, share one bin and are told as 0."""
 LEAST_BIN = -100_000
+AROUND = timedelta(seconds=30)
+"""How far beyond a source's first and last request another source is taken to tell of the same requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,26 +174,25 @@ def durations_ms(account: Account) -> dict[str, float | None]:
 def told_first(accounts: Iterable[Account]) -> dict[Source, tuple[Cell, ...]]:
     """The cells that count, by source: each period from the first source, in the order of trust, that tells of it.
 
-    A source tells of the buckets from its first request to its last. Another one's bucket counts where it lies wholly
-    outside, with one bucket between them: clocks of two sources differ.
+    A source tells of the time from its first request to its last, and a little around it, since the clocks of two
+    sources differ. A bucket of another one counts where it lies wholly outside.
     """
     told: dict[Source, tuple[Cell, ...]] = {}
-    covered: list[Callable[[datetime], bool]] = []
+    covered: list[tuple[datetime, datetime]] = []
     order = list(Source)
     for account in sorted(accounts, key=lambda one: order.index(one.source)):
-        timeless = bool(told)  # cells without a time count only when nobody else tells anything
-        taken = tuple(
-            cell
-            for cell in account.cells
-            if (not timeless if cell.at is None else not any(covers(cell.at) for covers in covered))
-        )
+        bucket, is_first = timedelta(seconds=account.bucket_s), not told
+        taken = tuple(cell for cell in account.cells if _is_untold(cell, bucket, covered, is_first))
         if taken:
-            told[account.source] = taken
+            told[account.source] = told.get(account.source, ()) + taken
         if account.first_at is not None and account.last_at is not None and account.cells:
-            covered.append(_covers(account.first_at, account.last_at, account.bucket_s))
+            covered.append((account.first_at - AROUND, account.last_at + AROUND))
     return told
 
 
-def _covers(first_at: datetime, last_at: datetime, bucket_s: int) -> Callable[[datetime], bool]:
-    start, end = first_at - timedelta(seconds=2 * bucket_s), last_at + timedelta(seconds=bucket_s)
-    return lambda at: start < at <= end
+def _is_untold(cell: Cell, bucket: timedelta, covered: list[tuple[datetime, datetime]], is_first: bool) -> bool:
+    """Cells without a time count only when nobody else tells anything."""
+    at = cell.at
+    if at is None:
+        return is_first
+    return not any(at <= end and at + bucket >= start for start, end in covered)

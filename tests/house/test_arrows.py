@@ -15,7 +15,6 @@ HOMES = {
     "azure.core": ("scoring/azure_auth.py", "monitor/"),
     "azure.monitor.query": ("monitor/workspace.py",),
     "azure.monitor.querymetrics": ("monitor/metrics.py",),
-    "pandas": ("monitor/rows.py", "reports/"),
     "duckdb": ("localazure/telemetry/",),
     "duckdb_kql": ("localazure/telemetry/",),
     "trustme": ("localazure/telemetry/",),

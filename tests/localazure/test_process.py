@@ -18,7 +18,8 @@ ROOT = Path(__file__).parents[2]
 
 def test_the_ready_file_its_key_and_its_config_are_for_the_owner_only(serve):
     """Mode 0600 each; the config names the endpoint `local` and its key file, and not the key."""
-    endpoint = serve("--hosting", "aks", "--instances", "3", "--max-concurrent", "2", "--request-timeout", "1500ms")
+    flags = ("--instances", "3", "--max-concurrent", "2", "--request-timeout", "1500ms", "--no-telemetry")
+    endpoint = serve("--hosting", "aks", *flags)
     config_path = Path(endpoint.ready["config"])
     config = tomllib.loads(config_path.read_text())["endpoints"]["local"]
     key_path = Path(config["key_file"])
