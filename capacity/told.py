@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 MAX_BUCKETS = 120
 BUCKETS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600, 43200, 86400)
-KEPT_FAILED = 20_000
+KEPT_FAILED = 5_000
 KEPT_SLOWEST = 20
 _ABORTED = FAILURE_NUMBER[Failure.ABORTED]
 
@@ -46,7 +46,7 @@ def told_by(found: Recorded) -> Told:
     labels = _labels(rows)
     account = _account(rows, labels, wall)
     failed = np.flatnonzero(rows["failure"] != 0)
-    slowest = np.argsort(rows["sent_ns"] - rows["done_ns"], kind="stable")[:KEPT_SLOWEST]
+    slowest = _slowest(rows["done_ns"] - rows["sent_ns"])
     return Told(
         endpoint,
         since_at=wall.started_at,
@@ -136,6 +136,15 @@ def _counted(
 def _label(number: int) -> str:
     status, failure = divmod(number, 256)
     return label_of(status or None, FAILURES[failure])
+
+
+def _slowest(took_ns: NDArray[np.int64]) -> NDArray[np.intp]:
+    """The places of the longest, the longest first."""
+    if len(took_ns) > KEPT_SLOWEST:
+        places = np.argpartition(took_ns, len(took_ns) - KEPT_SLOWEST)[-KEPT_SLOWEST:]
+    else:
+        places = np.arange(len(took_ns))
+    return places[np.argsort(-took_ns[places], kind="stable")]
 
 
 def _spread(places: NDArray[np.intp], most: int) -> NDArray[np.intp]:

@@ -50,7 +50,8 @@ def gathered(sources: Sources) -> Told:
     client = None if sources.run is None else _client(sources.run)
     endpoint = _endpoint(sources, client)
     parts = [] if client is None else [client]
-    if endpoint is not None and (endpoint.workspace_id or endpoint.app_insights_id or endpoint.arm_id):
+    has_azure = endpoint is not None and any((endpoint.workspace_id, endpoint.app_insights_id, endpoint.arm_id))
+    if endpoint is not None and has_azure:
         parts.append(_azure(endpoint, client, since_at, now, sources))
     if sources.service_logs:
         from monitor import servicelogs
@@ -62,7 +63,7 @@ def gathered(sources: Sources) -> Told:
             f"no source{named} can be read: neither workspace_id nor app_insights_id is set",
             'add workspace_id = "GUID" to the endpoint in redline.toml, or give --service-log FILE',
         )
-    period = Told(endpoint, *_period(client, since_at, now, has_azure=len(parts) > (client is not None)))
+    period = Told(endpoint, *_period(client, since_at, now, has_azure=has_azure))
     return together([period, *parts])
 
 
