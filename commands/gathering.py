@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scoring.errors import RedlineError
+from scoring.text import harmless
 from scoring.units import parse_duration_ns
 
 if TYPE_CHECKING:
+    from monitor.servicelog.entries import LogEntry
     from scoring.endpoint import Endpoint
     from scoring.told import Told
 
@@ -21,6 +23,8 @@ BEFORE_RUN, AFTER_RUN = timedelta(seconds=5), timedelta(minutes=2)
 """Telemetry of a run is looked for a little wider than the run: clocks differ, and rows carry the time of the end."""
 LOOKUP_IDS = 2_000
 ASK_AGAIN_S = 2.0
+EARLIEST_AT = datetime(2000, 1, 1, tzinfo=UTC)
+_SINCE_HINT = "how far back, 24h or 30m, or from when, 2026-01-02T03:04Z"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +75,25 @@ def since_instant(text: str | None, now: datetime) -> datetime | None:
     """The instant a person means by `24h` or `2026-01-02T03:04Z`; None when nothing was said."""
     if text is None:
         return None
+    at = _instant(text, now)
+    if not EARLIEST_AT <= at <= now:
+        when = "lies in the future" if at > now else f"lies before {EARLIEST_AT:%Y-%m-%d}"
+        raise RedlineError(f"--since: `{harmless(text, max_chars=60)}` {when}", _SINCE_HINT)
+    return at
+
+
+def _instant(text: str, now: datetime) -> datetime:
     try:
         at = datetime.fromisoformat(text)
-    except ValueError:
-        try:
-            return now - timedelta(microseconds=parse_duration_ns(text) // 1000)
-        except RedlineError as error:
-            hint = "how far back, 24h or 30m, or from when, 2026-01-02T03:04Z"
-            raise RedlineError(f"--since: {error.message} and no instant", hint) from None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
+        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    try:
+        return now - timedelta(microseconds=parse_duration_ns(text) // 1000)
+    except OverflowError:
+        return EARLIEST_AT - timedelta(days=1)
+    except RedlineError as error:
+        raise RedlineError(f"--since: {error.message} and no instant", _SINCE_HINT) from None
 
 
 def _client(run: Path) -> Told:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from commands import options
-from commands.gathering import Sources, gathered, since_instant
+from commands.gathering import Sources, console_entries, endpoint_named, gathered, since_instant
 from commands.output import say, screen
 from scoring.errors import Exit, RedlineError
 
@@ -45,7 +45,7 @@ def report_errors(
     from scoring.units import parse_ratio
 
     worst_ratio = None if fail_over is None else parse_ratio(fail_over)
-    told, made = _told(endpoint, config, run, service_log, since, wait, quiet), _made("report errors", baseline)
+    told, made = _told(endpoint, config, run, service_log, since, wait, quiet), _made("report errors", baseline, out)
     report = errors_report(*_with_diagnosis(told), **made, max_failed_ratio=worst_ratio)
     columns, color = screen()
     return _shown(rendered_errors(report, color=color, width=columns, with_files=out is not None), json=json, out=out)
@@ -67,7 +67,7 @@ def report_latency(
     from reports.latency import latency_report
     from reports.latency_renderings import rendered_latency
 
-    told, made = _told(endpoint, config, run, service_log, since, wait, quiet), _made("report latency", baseline)
+    told, made = _told(endpoint, config, run, service_log, since, wait, quiet), _made("report latency", baseline, out)
     report = latency_report(*_with_diagnosis(told), **made)
     columns, color = screen()
     return _shown(rendered_latency(report, color=color, width=columns, with_files=out is not None), json=json, out=out)
@@ -85,14 +85,17 @@ def diagnose(
     from reports.errors_renderings import diagnosis_json, diagnosis_text
 
     told = _told(None, "redline.toml", run, service_log, None, wait, quiet)
-    report = errors_report(*_with_diagnosis(told), **_made("diagnose", None))
+    report = errors_report(*_with_diagnosis(told), **_made("diagnose", None, None))
     columns, color = screen()
     say(diagnosis_json(report) if json else diagnosis_text(report, color=color, width=columns))
     return Exit.FINE
 
 
 def logs(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="Service log, or - for standard input.")],
+    file: Annotated[
+        str, typer.Argument(metavar="FILE|ENDPOINT", help="Service log, - for standard input, or an endpoint's name.")
+    ],
+    config: options.Config = "redline.toml",
     status: Annotated[
         str | None, typer.Option(metavar="CODES", help="Only requests answered so: 5xx, 503, 4xx,5xx.")
     ] = None,
@@ -106,9 +109,15 @@ def logs(
     from reports.logs_text import entry_json, entry_text
 
     since_at = since_instant(since, datetime.now(UTC))
+    endpoint = None if file == "-" or Path(file).exists() else endpoint_named(file, config)
+    if endpoint is None:
+        found = entries(file, status=status, since_at=since_at, pattern=grep, follow=follow)
+    else:
+        found = console_entries(endpoint, since_at, status=status, pattern=grep, follow=follow)
     _, color = screen()
-    for entry in entries(file, status=status, since_at=since_at, pattern=grep, follow=follow):
-        say(entry_json(entry) if json else entry_text(entry, color=color))
+    for entry in found:
+        if not say(entry_json(entry) if json else entry_text(entry, color=color)):
+            break
     return Exit.FINE
 
 
@@ -117,7 +126,7 @@ def errors_of_run(run: Path, *, wait_s: float) -> ErrorsReport:
     from reports.errors import errors_report
 
     told = gathered(Sources(run=run, wait_s=wait_s, quiet=True))
-    return errors_report(*_with_diagnosis(told), **_made(f"report errors --run {run}", None))
+    return errors_report(*_with_diagnosis(told), **_made(f"report errors --run {run}", None, run / "errors"))
 
 
 def errors_in_short(report: ErrorsReport, *, color: bool, width: int) -> str:
@@ -156,7 +165,7 @@ def _with_diagnosis(told: Any) -> tuple[Any, Any]:
     return told, conclude(told)
 
 
-def _made(command: str, baseline: Path | None) -> dict[str, Any]:
+def _made(command: str, baseline: Path | None, out: Path | None) -> dict[str, Any]:
     """When and by what the report is made, and what it is compared with."""
     from importlib.metadata import PackageNotFoundError, version
 
@@ -169,6 +178,7 @@ def _made(command: str, baseline: Path | None) -> dict[str, Any]:
         "made_at": datetime.now(UTC),
         "tool_version": tool_version,
         "command": typed,
+        "where": None if out is None else str(out),
         "baseline": None if baseline is None else _earlier(baseline),
     }
 
@@ -178,11 +188,12 @@ def _earlier(file: Path) -> dict[str, Any]:
         document = json_text.loads(file.read_bytes())
     except OSError as error:
         raise RedlineError(f"{file} cannot be read: {error.strerror}", f"ls -l {file}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RedlineError(f"{file} is no JSON", "the report.json that --out wrote beside an earlier report") from error
-    if not isinstance(document, dict) or "by_status" not in document:
-        raise RedlineError(f"{file} is no report of errors", "the report.json that --out wrote")
-    return document
+    counts = document.get("by_status") if isinstance(document, dict) else None
+    if not isinstance(counts, dict) or not all(isinstance(count, int) for count in counts.values()):
+        raise RedlineError(f"{file} is no report of errors or latency", "the report.json that --out wrote")
+    return dict(document)
 
 
 def _shown(rendered: Rendered, *, json: bool, out: Path | None) -> int:

@@ -21,12 +21,12 @@ def levels_csv(report: LimitReport) -> str:
     labels = sorted({label for level in levels for label in level.status_count})
     names = (*_LEVEL_COLUMNS, *(f"count_{label}" for label in labels))
     rows = ((*_level(level), *(level.status_count.get(label, 0) for label in labels)) for level in levels)
-    return _written(names, rows)
+    return csv_text(names, rows)
 
 
 def trials_csv(report: LimitReport) -> str:
     """One row per trial, in the order they were run."""
-    return _written(_TRIAL_COLUMNS, map(_trial, harmless_copy(report.verdict.trials)))
+    return csv_text(_TRIAL_COLUMNS, map(_trial, harmless_copy(report.verdict.trials)))
 
 
 _LEVEL_COLUMNS = (
@@ -69,7 +69,8 @@ def _trial(trial: Trial) -> tuple[Cell, ...]:
     return tuple(getattr(trial, name) for name in _TRIAL_COLUMNS)
 
 
-def _written(names: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
+def csv_text(names: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
+    """A head line and the rows, by RFC 4180, without a cell that a spreadsheet would compute."""
     text = StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow([guarded(name) for name in names])

@@ -5,6 +5,7 @@ Autoescape is on and nothing switches it off; the only markup that passes unesca
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -30,13 +31,14 @@ from reports.limit import (
 from reports.numbers import three_numbers
 from reports.plots import plots
 from reports.words import instant_words, rate_number, sentence_case, users_words
+from scoring.text import harmless
 from scoring.units import show_count, show_ms, show_seconds
 
 
 def limit_html(report: LimitReport, *, stylesheet: str | None = None) -> str:
     """The page. With `stylesheet`, a link to that file beside it too, for hosts that forbid styles inside a page."""
     clean = harmless_copy(report)
-    return _template().render(**_values(clean), stylesheet=stylesheet)
+    return page_of("limit.html.j2", _values(clean), stylesheet=stylesheet, tool_version=clean.run_facts.tool_version)
 
 
 def report_css() -> str:
@@ -44,8 +46,13 @@ def report_css() -> str:
     return (resources.files("reports") / "templates" / "report.css").read_text(encoding="utf-8")
 
 
+def page_of(template: str, values: Mapping[str, Any], *, stylesheet: str | None, tool_version: str) -> str:
+    """A page of the named template, with the head that all pages share; `values` holds harmless texts only."""
+    return _template(template).render(**values, stylesheet=stylesheet, tool_version=tool_version)
+
+
 @cache
-def _template() -> Template:
+def _template(name: str) -> Template:
     environment = Environment(
         loader=PackageLoader("reports"),
         autoescape=True,
@@ -61,8 +68,16 @@ def _template() -> Template:
         "users": users_words,
         "sentence": sentence_case,
         "sizing": sizing_words,
+        "cut": _cut,
+        "unbroken": lambda text: text.replace(" %", "\u00a0%").replace(" ms", "\u00a0ms"),
+        "count_or_dash": lambda count: "–" if count is None else show_count(count),
     }
-    return environment.get_template("limit.html.j2")
+    return environment.get_template(name)
+
+
+def _cut(text: str, max_chars: int) -> str:
+    """The text, or its beginning and how much was left out."""
+    return harmless(text, max_chars=max_chars)
 
 
 def _values(report: LimitReport) -> dict[str, Any]:

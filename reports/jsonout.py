@@ -39,7 +39,7 @@ def limit_json(report: LimitReport) -> str:
         "run": clean.run,
         **_limit_extras(clean),
     }
-    return _text(document)
+    return document_text(document)
 
 
 def load_json(report: LoadReport) -> str:
@@ -57,11 +57,11 @@ def load_json(report: LoadReport) -> str:
         "headline": load_headline(clean),
         "interrupted": clean.interrupted,
         "received_bytes": clean.received_bytes,
-        "endpoint": _endpoint(clean.endpoint),
+        "endpoint": endpoint_facts(clean.endpoint),
         "run_facts": asdict(clean.run_facts),
         "failures": [asdict(one) for one in clean.failures],
     }
-    return _text(document)
+    return document_text(document)
 
 
 def _limit_extras(clean: LimitReport) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def _limit_extras(clean: LimitReport) -> dict[str, Any]:
         "warm_up_s": verdict.warm_up_s,
         "little_residual_ratio": verdict.little_residual_ratio,
         "trials": [asdict(trial) for trial in verdict.trials],
-        "endpoint": _endpoint(clean.endpoint),
+        "endpoint": endpoint_facts(clean.endpoint),
         "run_facts": asdict(clean.run_facts),
         "failures": [asdict(one) for one in clean.failures],
     }
@@ -108,13 +108,14 @@ def _code(row: CodeRow) -> dict[str, Any]:
     return {name: getattr(row, name) for name in names}
 
 
-def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
+def endpoint_facts(endpoint: Endpoint) -> dict[str, Any]:
     """What identifies the endpoint, and nothing of where its secrets are kept."""
     names = ("name", "hosting", "scoring_uri", "deployment", "instances", "max_concurrent")
     return {name: getattr(endpoint, name) for name in names}
 
 
-def _text(document: dict[str, Any]) -> str:
+def document_text(document: dict[str, Any]) -> str:
+    """A JSON document; what JSON cannot say is null."""
     return json.dumps(_finite(document), ensure_ascii=False, allow_nan=False, indent=1) + "\n"
 
 

@@ -1,8 +1,10 @@
-"""The limit report as JUnit XML: a test case per goal and one for the fairness of the measurement."""
+"""JUnit XML: test suites of any cases, and the limit report as one: a case per goal and one for fairness."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
@@ -11,6 +13,18 @@ from reports.certificate import certificate, fairness
 from reports.clean import harmless_copy
 from reports.limit import LimitReport, headline, interval_words
 from scoring.units import show_ratio
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One test case: `outcome` is "passed", "failed", "skipped" or "error"; `kind` says of which sort, in a word."""
+
+    name: str
+    outcome: str
+    said: str
+    kind: str = ""
+    text: str = ""
+
 
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 UNFAIR = (Kind.CLIENT_LIMITED, Kind.NOT_STEADY)
@@ -28,6 +42,31 @@ def limit_junit(report: LimitReport) -> str:
     document = JUnitXml("redline")
     document.add_testsuite(suite)
     return str(document.tostring().decode("utf-8"))
+
+
+def suite_xml(name: str, class_name: str, timestamp: str, cases: Iterable[Case]) -> str:
+    """One test suite of the given cases, without the characters that XML has no way to write."""
+    suite = TestSuite(_legal(name))
+    suite.timestamp = _legal(timestamp)
+    for one in cases:
+        suite.add_testcase(_test_case(one, class_name))
+    document = JUnitXml("redline")
+    document.add_testsuite(suite)
+    return str(document.tostring().decode("utf-8"))
+
+
+def _test_case(one: Case, class_name: str) -> TestCase:
+    case = TestCase(_legal(one.name), classname=_legal(class_name))
+    if one.outcome == "passed":
+        case.system_out = _legal(one.said)
+    elif one.outcome == "skipped":
+        case.result = [Skipped(_legal(one.said))]
+    else:
+        result = (Error if one.outcome == "error" else Failure)(_legal(one.said), _legal(one.kind))
+        if one.text:
+            result.text = _legal(one.text)
+        case.result = [result]
+    return case
 
 
 def _goal(limit: Limit, report: LimitReport) -> TestCase:

@@ -32,11 +32,11 @@ def limit_markdown(report: LimitReport, *, max_bytes: int = MAX_BYTES) -> str:
     blocks = (
         _verdict(clean),
         _numbers(clean),
-        _section("Limits", _limits(clean)),
-        _section("Levels", _levels(clean)),
-        _section("Codes", _codes(clean)),
-        _section("Recommended settings", _settings(clean)),
-        _section("Validity certificate", _certificate(clean)),
+        section("Limits", _limits(clean)),
+        section("Levels", _levels(clean)),
+        section("Codes", _codes(clean)),
+        section("Recommended settings", _settings(clean)),
+        section("Validity certificate", _certificate(clean)),
         _origin(clean),
     )
     return cut("\n\n".join(block for block in blocks if block) + "\n", max_bytes)
@@ -82,7 +82,7 @@ def _numbers(report: LimitReport) -> str:
 
 def _limits(report: LimitReport) -> str:
     rows = [(row.goal, row.users, row.interval, row.rests_on, row.bound, row.state) for row in limits_table(report)]
-    return _table(("Goal", "Limit:", "Interval:", "Bad answers at the limit:", "At most:", "State"), rows)
+    return table(("Goal", "Limit:", "Interval:", "Bad answers at the limit:", "At most:", "State"), rows)
 
 
 def _levels(report: LimitReport) -> str:
@@ -96,7 +96,7 @@ def _levels(report: LimitReport) -> str:
         )
         for level in report.verdict.levels
     ]
-    return _table(("Users:", "Requests/s:", "p50:", "p95:", "p99:", "Failed", "Remarks"), rows)
+    return table(("Users:", "Requests/s:", "p50:", "p95:", "p99:", "Failed", "Remarks"), rows)
 
 
 def _codes(report: LimitReport) -> str:
@@ -112,22 +112,20 @@ def _codes(report: LimitReport) -> str:
         for row in codes_table(report)
         if not row.good
     ]
-    return _table(("Code", "Meaning", "First at", "Count:", "Cause", "Do next"), rows)
+    return table(("Code", "Meaning", "First at", "Count:", "Cause", "Do next"), rows)
 
 
 def _settings(report: LimitReport) -> str:
     advice = report.recommended
-    parts = [_table(("Setting", "Value"), list(advice.settings.items()))]
+    parts = [table(("Setting", "Value"), list(advice.settings.items()))]
     why = [*advice.why, *(sizing_words(one) for one in advice.sizing)]
     parts.append("\n".join(f"- {escaped(sentence_case(line))}" for line in why))
-    parts += [f"{escaped(name)}:\n\n<pre>{_in_pre(text)}</pre>" for name, text in advice.paste.items()]
+    parts += [f"{escaped(name)}:\n\n<pre>{in_pre(text)}</pre>" for name, text in advice.paste.items()]
     return "\n\n".join(part for part in parts if part)
 
 
 def _certificate(report: LimitReport) -> str:
-    return _table(
-        ("Condition", "Word", "Evidence"), [(row.name, row.word, row.evidence) for row in certificate(report)]
-    )
+    return table(("Condition", "Word", "Evidence"), [(row.name, row.word, row.evidence) for row in certificate(report)])
 
 
 def _origin(report: LimitReport) -> str:
@@ -136,14 +134,15 @@ def _origin(report: LimitReport) -> str:
         f"redline {facts.tool_version}, run {report.run}, {instant_words(facts.started_at)}, "
         f"configuration {facts.configuration_hash}"
     )
-    return f"{escaped(said)}\n\n<pre>{_in_pre(facts.command)}</pre>"
+    return f"{escaped(said)}\n\n<pre>{in_pre(facts.command)}</pre>"
 
 
-def _section(name: str, body: str) -> str:
+def section(name: str, body: str) -> str:
+    """A body under its heading; nothing where there is no body."""
     return f"### {name}\n\n{body}" if body else ""
 
 
-def _table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A Markdown table; a name that ends in a colon has its column to the right. Empty without rows."""
     lines = [f"| {' | '.join(escaped(cell) or ' ' for cell in row)} |" for row in rows]
     if not lines:
@@ -153,6 +152,6 @@ def _table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join([head, rule, *lines])
 
 
-def _in_pre(text: str) -> str:
+def in_pre(text: str) -> str:
     """Text inside `<pre>`: a fence could be closed from within, an entity cannot."""
     return _IN_PRE.sub(lambda match: f"&#{ord(match[0])};", text.rstrip("\n"))

@@ -43,8 +43,8 @@ from scoring.errors import RedlineError
 from scoring.units import MS, show_count, show_ms, show_ratio
 
 MAX_LEVELS = 200
-_GOOD: dict[str, Any] = {"color": GREY, "alpha": 0.45}
-_BAD: tuple[dict[str, Any], ...] = (
+GOOD_LOOK: dict[str, Any] = {"color": GREY, "alpha": 0.45}
+BAD_LOOKS: tuple[dict[str, Any], ...] = (
     {"color": VERMILION, "hatch": "///"},
     {"color": ORANGE, "hatch": "..."},
     {"color": PURPLE, "hatch": "xxx"},
@@ -109,7 +109,7 @@ def _throughput(report: LimitReport, levels: Sequence[Level]) -> Plot:
 
     rows = [(show_count(one.users), rate_number(one.timed_rps), show_count(bad_count(one))) for one in levels]
     caption = "Good answers per second at each number of users; the band is the limit's 95 % interval."
-    return _plot("throughput", title, caption, draw, ("users", "requests/s", "failed"), rows)
+    return drawn_plot("throughput", title, caption, draw, ("users", "requests/s", "failed"), rows)
 
 
 def _latency(report: LimitReport, levels: Sequence[Level]) -> Plot:
@@ -151,7 +151,7 @@ def _latency(report: LimitReport, levels: Sequence[Level]) -> Plot:
     caption = "Percentiles over good answers at each number of users" + (
         "; the dashed line is the goal." if goals else "."
     )
-    return _plot("latency", title, caption, draw, ("users", "p50", "p95", "p99"), rows, right=END_LABELS)
+    return drawn_plot("latency", title, caption, draw, ("users", "p50", "p95", "p99"), rows, right=END_LABELS)
 
 
 def _codes(report: LimitReport, levels: Sequence[Level]) -> Plot:
@@ -163,7 +163,7 @@ def _codes(report: LimitReport, levels: Sequence[Level]) -> Plot:
 
     def draw(axes: Axes, frame: Frame) -> None:
         below, bars = [0.0] * len(levels), []
-        for label, look in zip([*good, *bad], [_GOOD] * len(good) + list(_BAD), strict=False):
+        for label, look in zip([*good, *bad], [GOOD_LOOK] * len(good) + list(BAD_LOOKS), strict=False):
             share = [100 * level.status_count.get(label, 0) / max(_counted(level), 1) for level in levels]
             bars.append(axes.bar(range(len(levels)), share, bottom=below, width=0.72, linewidth=0, **look))
             below = [sum(pair) for pair in zip(below, share, strict=True)]
@@ -175,7 +175,7 @@ def _codes(report: LimitReport, levels: Sequence[Level]) -> Plot:
 
     rows = [(show_count(one.users), *(show_count(one.status_count.get(name, 0)) for name in labels)) for one in levels]
     caption = "Share of each code or failure among the attempts at each number of users."
-    return _plot("codes", title, caption, draw, ("users", *labels), rows)
+    return drawn_plot("codes", title, caption, draw, ("users", *labels), rows)
 
 
 def _failed(level: Level) -> int:
@@ -186,7 +186,7 @@ def _counted(level: Level) -> int:
     return sum(level.status_count.values())
 
 
-def _plot(
+def drawn_plot(
     key: str,
     title: str,
     caption: str,
@@ -195,6 +195,7 @@ def _plot(
     rows: Sequence[tuple[str, ...]],
     right: int = MARGIN,
 ) -> Plot:
+    """The plot in both sizes, with its data."""
     wide = rendered(key, title, caption, draw, WIDE, right)
     narrow = rendered(key, title, caption, draw, NARROW, MARGIN)
     return Plot(key, title, caption, wide, narrow, columns, tuple(rows))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from capacity.exits import exit_of
 from capacity.journal import unfinished_verdict
 from capacity.recorded import Recorded
@@ -16,18 +14,11 @@ from reports.limit import LimitReport, title
 from reports.markdown import limit_markdown
 from reports.of_load import load_report
 from reports.of_run import limit_report
+from reports.rendered import Rendered
 from reports.terminal import limit_text, load_text
 from scoring.errors import Exit, RedlineError
 
-
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """`files` maps the name of each file to its text."""
-
-    text: str
-    json: str
-    files: dict[str, str]
-    exit_code: Exit
+__all__ = ["Rendered", "rendered"]
 
 
 def rendered(found: Recorded, *, color: bool, width: int) -> Rendered:

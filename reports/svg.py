@@ -23,6 +23,7 @@ NO_TURN = ("rotate(-0 ", "rotate(0 ")
 DROPPED_STYLES = frozenset({"font-family", "font", "font-variant", "font-stretch"})
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
 _BLANK = re.compile(r"\s+")
+_FINER = re.compile(r"(\.\d\d)\d+")  # than a hundredth of a CSS pixel
 
 
 def svg_of(figure: Figure, *, key: str, title: str, description: str, classes: dict[str, str]) -> Markup:
@@ -71,7 +72,9 @@ def _plain(element: ET.Element, key: str, classes: dict[str, str]) -> None:
             if value in classes:
                 named.add(f"{name}-{classes[value]}")
         elif name == "d":
-            element.set(name, _BLANK.sub(" ", value).strip())
+            element.set(name, _FINER.sub(r"\1", _BLANK.sub(" ", value).strip()))
+        elif name in ("x", "y"):
+            element.set(name, _FINER.sub(r"\1", value))
         else:
             element.set(name, _REFERENCE.sub(rf"url(#{key}-\1)", value))
     if named:

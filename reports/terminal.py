@@ -49,10 +49,10 @@ def limit_text(report: LimitReport, *, color: bool, width: int) -> str:
         _certificate(clean, color, width),
         _where(clean, width),
     )
-    return _whole(blocks)
+    return whole(blocks)
 
 
-def _whole(blocks: Iterable[str]) -> str:
+def whole(blocks: Iterable[str]) -> str:
     """Blocks with a blank line between them; no line starts with what a build server takes for a command."""
     text = "\n\n".join(block for block in blocks if block)
     return _COMMAND.sub(r"\1· \2", text) + "\n"
@@ -62,15 +62,16 @@ def _verdict(report: LimitReport, color: bool, width: int) -> str:
     """The kind of verdict with its sentence, the decision with its own, then what else must be known."""
     kind, decision = kind_word(report), report.decision
     wide = columns_of(kind) if decision is None else max(columns_of(kind), columns_of(decision))
-    lines = _headed(kind, wide, headline(report), verdict_tone(report) if decision is None else "plain", color, width)
+    lines = headed(kind, wide, headline(report), verdict_tone(report) if decision is None else "plain", color, width)
     if decision is not None:
-        lines += _headed(decision, wide, report.decision_sentence or "", verdict_tone(report), color, width)
+        lines += headed(decision, wide, report.decision_sentence or "", verdict_tone(report), color, width)
     for sentence in remarks(report):
         lines += hung(" " * (wide + 2), sentence, width)
     return "\n".join(lines)
 
 
-def _headed(word: str, wide: int, sentence: str, tone: str, color: bool, width: int) -> list[str]:
+def headed(word: str, wide: int, sentence: str, tone: str, color: bool, width: int) -> list[str]:
+    """A word in the colour of its tone, filled up to `wide` columns, with its sentence beside it."""
     first, *rest = hung(padded(word, wide + 2), sentence, width)
     return [painted(word, TONES[tone], color, bold=True) + first[len(word) :], *rest]
 
@@ -96,7 +97,7 @@ def _figures(report: LimitReport, width: int) -> str:
         return ""
     knee = "none seen" if verdict.knee_users is None else users_words(verdict.knee_users)
     pairs = (("peak rate", peak_words(verdict)), ("knee", knee), ("safe to plan with", safe_words(report.recommended)))
-    return _pairs(pairs, width)
+    return pairs_of(pairs, width)
 
 
 def _levels(report: LimitReport, width: int) -> str:
@@ -165,7 +166,7 @@ def _recommended(report: LimitReport, color: bool, width: int) -> str:
         return ""
     lines = [
         painted("Recommended settings", "", color, bold=True),
-        *_pairs(advice.settings.items(), width).splitlines(),
+        *pairs_of(advice.settings.items(), width).splitlines(),
     ]
     for why in advice.why:
         lines += hung("  - ", why, width)
@@ -198,10 +199,10 @@ def _where(report: LimitReport, width: int) -> str:
         f"{attempts_words(verdict.cost.attempt_count)}, "
         f"{show_count(verdict.rejected_count)} of {show_count(facts.harm_budget)} rejections allowed"
     )
-    return _pairs((("spent", spent), ("report", f"{report.run}/report.html")), width)
+    return pairs_of((("spent", spent), ("report", f"{report.run}/report.html")), width)
 
 
-def _pairs(pairs: Iterable[tuple[str, str]], width: int) -> str:
+def pairs_of(pairs: Iterable[tuple[str, str]], width: int) -> str:
     """Names and values in two columns; a long value continues under itself."""
     pairs = tuple(pairs)
     wide = max((columns_of(name) for name, _ in pairs), default=0)
@@ -215,14 +216,14 @@ def load_text(report: LoadReport, *, color: bool, width: int) -> str:
     tone = {"KEPT": "good", "MEASURED": "plain", "MISSED": "bad"}.get(word, "warn")
     interrupted = ["  Interrupted: this is what had been measured until then."] if clean.interrupted else []
     blocks = (
-        "\n".join([*_headed(word, columns_of(word), load_headline(clean), tone, color, width), *interrupted]),
+        "\n".join([*headed(word, columns_of(word), load_headline(clean), tone, color, width), *interrupted]),
         _thresholds(clean, width),
         _load_figures(clean, width),
         _percentiles(clean, width),
         "\n".join(wrapped(client_words(clean.client), width)),
-        _pairs((("records", clean.run),), width),
+        pairs_of((("records", clean.run),), width),
     )
-    return _whole(blocks)
+    return whole(blocks)
 
 
 def _thresholds(report: LoadReport, width: int) -> str:
@@ -243,7 +244,7 @@ def _load_figures(report: LoadReport, width: int) -> str:
     ]
     if report.received_bytes is not None:
         pairs.append(("received", f"{show_count(report.received_bytes)} body bytes"))
-    return _pairs(pairs, width)
+    return pairs_of(pairs, width)
 
 
 def _percentiles(report: LoadReport, width: int) -> str:

@@ -186,7 +186,7 @@ def told_first(accounts: Iterable[Account]) -> dict[Source, tuple[Cell, ...]]:
         if taken:
             told[account.source] = told.get(account.source, ()) + taken
         if account.first_at is not None and account.last_at is not None and account.cells:
-            covered.append((account.first_at - AROUND, account.last_at + AROUND))
+            covered.append((_moved(account.first_at, -AROUND), _moved(account.last_at, AROUND)))
     return told
 
 
@@ -195,4 +195,13 @@ def _is_untold(cell: Cell, bucket: timedelta, covered: list[tuple[datetime, date
     at = cell.at
     if at is None:
         return is_first
-    return not any(at <= end and at + bucket >= start for start, end in covered)
+    until_at = _moved(at, bucket)
+    return not any(at <= end and until_at >= start for start, end in covered)
+
+
+def _moved(at: datetime, by: timedelta) -> datetime:
+    """The instant so much later, as far as the calendar goes: logs hold any year."""
+    try:
+        return at + by
+    except OverflowError:
+        return at

@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 
+from reports.errors_html import errors_html
 from reports.html import limit_html, report_css
-from tests.reports import samples
+from reports.latency import LatencyReport
+from reports.latency_renderings import latency_html
+from tests.reports import error_samples, samples
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -77,6 +80,10 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     reports = {name: limit_html(samples.ALL[name]()) for name in ("cliff", "client_limited", "not_a_load_problem")}
     reports["hostile"] = limit_html(samples.hostile("<img src=x onerror=alert(1)>" + "wide" * 60))
     reports["linked"] = limit_html(samples.cliff(), stylesheet="report.css")
+    reports |= {f"errors_{name}": errors_html(error_samples.report(name)) for name in error_samples.ALL}
+    reports["errors_hostile"] = errors_html(error_samples.of(*error_samples.hostile("<img src=x>" + "wide" * 60)))
+    reports["errors_huge"] = errors_html(error_samples.of(*error_samples.huge()))
+    reports["latency"] = latency_html(LatencyReport(error_samples.report()))
     for name, page in reports.items():
         (folder / f"{name}.html").write_text(page, encoding="utf-8")
     return {name: (folder / f"{name}.html").as_uri() for name in reports}
@@ -115,7 +122,7 @@ def test_every_text_stands_out(browser: Browser, pages: dict[str, str], scheme: 
     """The contrast of each text with what is behind it is at least 4.5 to 1."""
     context = browser.new_context(color_scheme=scheme)
     page = context.new_page()
-    for name in ("cliff", "client_limited", "not_a_load_problem"):
+    for name in ("cliff", "client_limited", "not_a_load_problem", "errors_managed", "errors_log_only", "latency"):
         page.goto(pages[name])
         assert page.evaluate(CONTRASTS) == [], name
     context.close()
@@ -124,11 +131,12 @@ def test_every_text_stands_out(browser: Browser, pages: dict[str, str], scheme: 
 def test_the_verdict_is_within_the_first_300_pixels(browser: Browser, pages: dict[str, str]) -> None:
     """A person has the answer before the first movement of the hand."""
     page = browser.new_page(viewport={"width": 1100, "height": 800})
-    page.goto(pages["cliff"])
-    for selector in (".word", "h1"):
-        box = page.locator(selector).bounding_box()
-        assert box is not None
-        assert box["y"] + box["height"] <= 300
+    for name in ("cliff", "errors_managed", "latency"):
+        page.goto(pages[name])
+        for selector in (".word", "h1"):
+            box = page.locator(selector).bounding_box()
+            assert box is not None
+            assert box["y"] + box["height"] <= 300
     page.close()
 
 
@@ -162,3 +170,55 @@ def test_small_screens_get_plots_drawn_for_them(browser: Browser, pages: dict[st
     assert drawn is not None
     assert drawn["width"] / 340 * 12 > 9
     page.close()
+
+
+def test_under_a_policy_without_inline_styles_the_sheet_beside_the_page_serves(
+    browser: Browser, tmp_path: Path
+) -> None:
+    """Jenkins sends `default-src 'none'; style-src 'self'`: the linked sheet alone gives the page its looks."""
+    page = browser.new_page(viewport={"width": 1100, "height": 800})
+    html = errors_html(error_samples.report(), stylesheet="report.css")
+    policy = "sandbox; default-src 'none'; img-src 'self'; style-src 'self'"
+    page.route(
+        "http://127.0.0.1:9/*",
+        lambda route: route.fulfill(
+            body=report_css() if route.request.url.endswith(".css") else html,
+            content_type="text/css" if route.request.url.endswith(".css") else "text/html",
+            headers={"Content-Security-Policy": policy},
+        ),
+    )
+    page.goto("http://127.0.0.1:9/report.html")
+    assert page.locator(".verdict").evaluate("e => getComputedStyle(e).borderLeftWidth") == "8px"
+    assert not page.locator(".narrow").first.is_visible()
+    assert page.locator(".wide svg").first.is_visible()
+    page.close()
+
+
+def axe_source() -> str | None:
+    """The text of axe-core where it is installed: in .node or wherever NODE_PATH names."""
+    places = [Path(__file__).parents[2] / ".node" / "node_modules"]
+    places += [Path(one) for one in os.environ.get("NODE_PATH", "").split(os.pathsep) if one]
+    files = [place / "axe-core" / "axe.min.js" for place in places]
+    return next((file.read_text(encoding="utf-8") for file in files if file.is_file()), None)
+
+
+@pytest.mark.parametrize("width", [1100, 320])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_violation(
+    browser: Browser, pages: dict[str, str], scheme: Literal["light", "dark"], width: int
+) -> None:
+    """The rules of WCAG 2.2 AA that a program can check hold on every page, in the dark and on a small screen."""
+    source = axe_source()
+    if source is None:
+        pytest.skip("axe-core is not installed: npm install --prefix .node axe-core")
+    context = browser.new_context(
+        viewport={"width": width, "height": 800}, color_scheme=scheme, bypass_csp=True, reduced_motion="reduce"
+    )
+    for name, address in pages.items():
+        page = context.new_page()
+        page.goto(address)
+        page.evaluate(source)
+        found = page.evaluate("axe.run().then(result => result.violations.map(one => [one.id, one.nodes[0].html]))")
+        assert found == [], name
+        page.close()
+    context.close()
