@@ -69,10 +69,16 @@ def _template(name: str) -> Template:
         "sentence": sentence_case,
         "sizing": sizing_words,
         "cut": _cut,
+        "unfolded": _unfolded,
         "unbroken": lambda text: text.replace(" %", "\u00a0%").replace(" ms", "\u00a0ms"),
         "count_or_dash": lambda count: "–" if count is None else show_count(count),
     }
     return environment.get_template(name)
+
+
+def _unfolded(text: str) -> str:
+    """The text with its line breaks again, which cleaning shows as `\\n`; for places that keep white space."""
+    return text.replace("\\n", "\n")
 
 
 def _cut(text: str, max_chars: int) -> str:
