@@ -4,40 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
-from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scoring.redact import MARK, redact
+from tests.scoring.secret_forms import FORMS, HELD, HELD_FORMS
 
-HELD = 'p+ss/W0rd="7f3kQz\\9vLx2Tn8Rb4YcJw6Hs1Md5Gp0Ea'
 PLANTED = "Zq7xV2mK9tR4wB6nL8pJ3hF5dS1gA0cY"
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJlLXBhcnQ"
-
-HELD_FORMS = {
-    "plain": HELD,
-    "inside a sentence": f"the key {HELD} was refused",
-    "URL-encoded": f"?k={quote(HELD, safe='')}&x=1",
-    "URL-encoded but for slashes": quote(HELD),
-    "form-encoded": quote_plus(HELD),
-    "JSON": json.dumps({"note": HELD}),
-    "JSON in JSON": json.dumps(json.dumps({"note": HELD})),
-    "Python repr": repr({"note": HELD}),
-    "base64": base64.b64encode(HELD.encode()).decode(),
-    "base64 after one byte": base64.b64encode(b"u" + HELD.encode()).decode(),
-    "base64 of user:secret": base64.b64encode(b"me:" + HELD.encode()).decode(),
-    "base64 in the middle": base64.b64encode(b"ab" + HELD.encode() + b" and more").decode(),
-    "URL-safe base64": base64.urlsafe_b64encode(HELD.encode()).decode(),
-    "hex": HELD.encode().hex(),
-    "HEX": HELD.encode().hex().upper(),
-    "its beginning": f"key {HELD[:20]}… refused",
-    "its end": f"key …{HELD[-20:]} refused",
-    "all but the last character": HELD[:-1],
-    "all but the first character": HELD[1:],
-    "twice": HELD + HELD,
-}
 
 SHAPES = {
     "header": f"Authorization: Bearer {PLANTED}",
@@ -126,9 +102,40 @@ def test_a_json_web_token_is_found_even_when_cut(text: str) -> None:
     assert "eyJzdWIi" not in redact(text)
 
 
-def test_at_least_sixty_forms_are_planted() -> None:
-    """The tables hold what faults.md F33 asks."""
-    assert len(HELD_FORMS) + len(SHAPES) >= 60
+@pytest.mark.parametrize(("text", "secret"), [form[1:] for form in FORMS], ids=[form[0] for form in FORMS])
+def test_no_planted_secret_is_left(text: str, secret: str) -> None:
+    """The secret is gone, the rest settles, and the mark tells that something stood there."""
+    left = redact(text)
+    assert secret not in left
+    assert MARK in left
+    assert redact(left) == left
+
+
+@pytest.mark.parametrize("form", ["its first eight", "its last eight", "both ends"])
+def test_eight_characters_of_either_end_of_a_held_secret_are_enough(form: str) -> None:
+    """A key shown as its first or last eight characters is not shown."""
+    left = redact(HELD_FORMS[form], [HELD])
+    assert HELD[:8] not in left
+    assert HELD[-8:] not in left
+
+
+def test_a_held_secret_that_begins_like_a_word_leaves_the_word_alone() -> None:
+    """Of `development-key-2041` the word `development` stays in other texts."""
+    assert redact("the development server", ["development-key-2041"]) == "the development server"
+
+
+def test_a_secret_found_in_one_place_is_gone_from_every_place_of_the_text() -> None:
+    """The header says that it is a secret; a sentence after it repeats it."""
+    left = redact(f"Authorization: Bearer {PLANTED}\nno such user: {PLANTED}")
+    assert left == f"Authorization: Bearer {MARK}\nno such user: {MARK}"
+
+
+def test_the_rest_of_the_line_stays() -> None:
+    """Only the value goes."""
+    assert redact(f"tool --token {PLANTED} --verbose") == f"tool --token {MARK} --verbose"
+    assert redact(f'{{"password": "{PLANTED}", "user": "me"}}') == f'{{"password": "{MARK}", "user": "me"}}'
+    assert redact(f"Server=x;Password={PLANTED};Encrypt=True") == f"Server=x;Password={MARK};Encrypt=True"
+    assert redact(f"https://me:{PLANTED}@db.example/x") == f"https://me:{MARK}@db.example/x"
 
 
 CLEAN = """\
@@ -155,6 +162,23 @@ Too many requests for service churn (overloaded)
 mailto:someone@example.com at 10:30 via http://127.0.0.1:5001/score
 Basic authentication is off. Bearer authentication, too
 password policy: at least twelve characters
+Invalid password: too short
+PWD=/var/azureml-app
+client = Client(api_key=settings.api_key, token=get_token())
+password = os.environ["DB_PASSWORD"]
+{"password": null, "api_key": "", "token": "***", "secret": "<your secret>"}
+WWW-Authenticate: Bearer authorization_uri="https://login.windows.net/common", error="invalid_token"
+{"type": "apiKey", "name": "Authorization", "in": "header"}
+headers = ["Authorization", "Cookie", "x-api-key"]
+operation_Id 4bf92f3577b34da6a3ce929d0e0e4736 traceparent 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01
+sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
+"integrity": "sha512-z4PhNX7vuL3xVChQ1m2AB9Yg5AULVxXcg/SpIdNs6c5H0NE8XYXysP+DGNKHfuwvY7kxvUdBeoGlODJ6+SfaPg=="
+GET http://127.0.0.1:5001?email=someone@example.com
+if token == expected: return key
+max_tokens: 4096, tokenizer=bert-base-uncased
+partition key: customer_2041, primary_key=True
+disk-usage task-runner-with-a-long-name-of-words
+KeyError: 'SharedAccessKeyName'
 """
 
 
@@ -169,6 +193,7 @@ def test_the_clean_corpus_as_a_whole_is_not_touched() -> None:
     assert redact(CLEAN, [HELD]) == CLEAN
 
 
+@settings(deadline=None)
 @given(
     st.text(max_size=80), st.text(max_size=80), st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=12)
 )
@@ -177,6 +202,7 @@ def test_a_held_secret_never_survives_between_any_two_texts(before: str, after: 
     assert secret not in redact(before + secret + after, [secret]).replace(MARK, "\n")
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_redaction_settles(text: str) -> None:
     """A redacted text holds nothing more to redact."""
