@@ -96,6 +96,37 @@ def _instant(text: str, now: datetime) -> datetime:
         raise RedlineError(f"--since: {error.message} and no instant", _SINCE_HINT) from None
 
 
+def endpoint_named(name: str, config: str) -> Endpoint:
+    """The endpoint of that name in the file. RedlineError, with those that are there, when none is called so."""
+    from scoring.settings import read_settings
+
+    endpoints = read_settings(config).endpoints
+    if name not in endpoints:
+        known = ", ".join(sorted(endpoints)) or "none"
+        raise RedlineError(f"{config} has no endpoint `{name}`", f"one of: {known}")
+    return endpoints[name]
+
+
+def console_entries(
+    endpoint: Endpoint, since_at: datetime | None, *, status: str | None, pattern: str | None, follow: bool
+) -> Iterator[LogEntry]:
+    """The entries of the endpoint's console that are wanted, as Log Analytics keeps it."""
+    from monitor import consolelog
+    from scoring.azure_auth import azure_credential
+
+    if follow:
+        raise RedlineError("--follow follows a file, and no endpoint", "give the file that the log is written to")
+    if not any((endpoint.workspace_id, endpoint.app_insights_id, endpoint.arm_id)):
+        raise RedlineError(
+            f"the console of `{endpoint.name}` cannot be read: neither workspace_id nor arm_id is set",
+            'add workspace_id = "GUID" to the endpoint in redline.toml, or give a FILE',
+        )
+    now = datetime.now(UTC)
+    from_at = since_at or now - DEFAULT_SINCE
+    credential = azure_credential(endpoint)
+    return consolelog.entries(endpoint, from_at, now, credential=credential, status=status, pattern=pattern)
+
+
 def _client(run: Path) -> Told:
     from capacity.recorded import recorded
     from capacity.told import told_by
@@ -107,13 +138,7 @@ def _endpoint(sources: Sources, client: Told | None) -> Endpoint | None:
     """The named endpoint, else the one the run was sent to."""
     if sources.endpoint is None:
         return None if client is None else client.endpoint
-    from scoring.settings import read_settings
-
-    endpoints = read_settings(sources.config).endpoints
-    if sources.endpoint not in endpoints:
-        known = ", ".join(sorted(endpoints)) or "none"
-        raise RedlineError(f"{sources.config} has no endpoint `{sources.endpoint}`", f"one of: {known}")
-    return endpoints[sources.endpoint]
+    return endpoint_named(sources.endpoint, sources.config)
 
 
 def _period(

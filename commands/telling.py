@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_text
+import os
 import shlex
 import sys
 from datetime import UTC, datetime
@@ -109,7 +110,7 @@ def logs(
     from reports.logs_text import entry_json, entry_text
 
     since_at = since_instant(since, datetime.now(UTC))
-    endpoint = None if file == "-" or Path(file).exists() else endpoint_named(file, config)
+    endpoint = None if _is_log(file, config) else endpoint_named(file, config)
     if endpoint is None:
         found = entries(file, status=status, since_at=since_at, pattern=grep, follow=follow)
     else:
@@ -119,6 +120,11 @@ def logs(
         if not say(entry_json(entry) if json else entry_text(entry, color=color)):
             break
     return Exit.FINE
+
+
+def _is_log(name: str, config: str) -> bool:
+    """True for what is there, and where no file describes endpoints."""
+    return name == "-" or os.access(name, os.F_OK) or not os.access(config, os.F_OK)
 
 
 def errors_of_run(run: Path, *, wait_s: float) -> ErrorsReport:

@@ -25,8 +25,10 @@ def account_of(
     lasts = [row["last_at"] for row in counts if row.get("last_at") is not None]
     others: Counter[str] = Counter()
     for row in other:
+        if not row.get("n"):
+            continue
         words = [word for name in ("method", "path", "code") if (word := safe(row.get(name), 200))]
-        others[" ".join(words)] += row.get("n") or 0
+        others[" ".join(words)] += row["n"]
     return Account(
         source,
         cells,
@@ -54,28 +56,29 @@ def complete_until(watermark: Sequence[Row]) -> datetime | None:
 
 
 def distinct(rows: Iterable[Served]) -> tuple[Served, ...]:
-    """Each row once, in order of time; at most MOST_ROWS, the newest."""
-    kept = list(dict.fromkeys(rows))
+    """Each row once, in order of time. Of more than MOST_ROWS the first ones given are kept."""
+    kept = list(dict.fromkeys(rows))[:MOST_ROWS]
     kept.sort(key=lambda row: (row.at is None, row.at, row.server_id or ""))
-    return tuple(kept[-MOST_ROWS:])
+    return tuple(kept)
 
 
 def served_of(source: Source, table: str) -> Callable[[Row], Served]:
     """How a single row of the source becomes a served request."""
 
     def served(row: Row) -> Served:
+        ms = _ms(row.get("ms"))
         return Served(
             source,
             at=row.get("started_at") or row.get("at"),
             status=_status(row.get("code")),
-            duration_ms=row.get("ms"),
+            duration_ms=ms,
             request_id=safe(row.get("request_id"), 100),
             server_id=safe(row.get("server_id"), 100),
             deployment=safe(row.get("deployment") or row.get("role"), 100),
             instance=safe(row.get("instance"), 100),
             model_status=row.get("model_code") or None,
             reason=safe(row.get("reason") or row.get("model_reason"), 200),
-            server_ms=row.get("ms") if source is Source.APP_INSIGHTS else row.get("model_ms"),
+            server_ms=ms if source is Source.APP_INSIGHTS else row.get("model_ms"),
             throttled_ms=row.get("throttled_ms"),
             count=row.get("items") or 1,
             where=table,
@@ -97,12 +100,27 @@ def _first(rows: Sequence[Row]) -> Row:
 
 def _cell(row: Row) -> Cell | None:
     count = row.get("n") or 0
-    code = safe(row.get("code"), 40) or "no_status"
+    code = _label(row.get("code"))
     if count <= 0:
         return None
     return Cell(
-        row.get("bucket_at"), code, count, row.get("duration_bin"), row.get("longest_ms"), safe(row.get("role"), 100)
+        row.get("bucket_at"),
+        code,
+        count,
+        row.get("duration_bin"),
+        _ms(row.get("longest_ms")),
+        safe(row.get("role"), 100),
     )
+
+
+def _ms(value: float | None) -> float | None:
+    """In steps of 100 ns, those of a timespan: its division leaves 1000.9999999999999 of 1,001 ms."""
+    return None if value is None else round(value, 4)
+
+
+def _label(code: Any) -> str:
+    """A status, or what stands in its place. 0 is what servers write that do not tell the status here."""
+    return "no_status" if code in (None, "", "0") else safe(code, 40) or "no_status"
 
 
 def _status(code: Any) -> int | None:

@@ -1,13 +1,13 @@
-"""Many questions over one period, at most five at a time, each in as many slices as it needs."""
+"""Many questions, each over a period, at most five at a time, each in as many slices as it needs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from monitor.kql import Value, written
+from monitor.kql import Query, Value, written
 from monitor.outcomes import Outcome
 from monitor.rows import Row
 from monitor.slices import Came, Slice, Slices
@@ -19,7 +19,7 @@ Progress = Callable[[str, int, int], None]
 
 
 class Asks(Protocol):
-    def ask(self, kql: str, part: Slice) -> Reply: ...
+    def ask(self, query: Query, part: Slice) -> Reply: ...
 
 
 class Reply(Protocol):
@@ -45,17 +45,18 @@ class Replies:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One question: the name of its file, the family of tables, and values beside the period."""
+    """One question: the name of its file, the family of tables, and values beside the period that it is asked about."""
 
     key: str
     name: str
     family: str
     values: Mapping[str, Value]
+    period: Slice
 
 
-def ask_all(workspace: Asks, asks: list[Ask], period: Slice, on_progress: Progress | None = None) -> dict[str, Replies]:
+def ask_all(workspace: Asks, asks: Sequence[Ask], on_progress: Progress | None = None) -> dict[str, Replies]:
     """The replies to every question, by key. No order of the rows is promised."""
-    slices = {ask.key: Slices(period) for ask in asks}
+    slices = {ask.key: Slices(ask.period) for ask in asks}
     replies = {ask.key: Replies() for ask in asks}
     under_way: dict[Future[Reply], tuple[Ask, Slice]] = {}
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -70,9 +71,9 @@ def ask_all(workspace: Asks, asks: list[Ask], period: Slice, on_progress: Progre
                 ask, part = under_way.pop(future)
                 _take(slices[ask.key], replies[ask.key], part, future.result())
             if on_progress is not None:
-                asked = [one for state in slices.values() for one in (*state.whole, *state.missing)]
+                told = [one for state in slices.values() for one in (*state.whole, *state.missing)]
                 left = sum(len(state.to_ask) + len(state.under_way) for state in slices.values())
-                on_progress("queries to Azure Monitor", len(asked), len(asked) + left)
+                on_progress("queries to Azure Monitor", len(told), len(told) + left)
 
 
 def _asked(workspace: Asks, ask: Ask, part: Slice) -> Reply:
@@ -82,13 +83,16 @@ def _asked(workspace: Asks, ask: Ask, part: Slice) -> Reply:
 
 def _take(state: Slices, replies: Replies, part: Slice, reply: Reply) -> None:
     outcome = reply.outcome
-    came = Came.WHOLE if outcome is None else Came.TOO_MUCH if outcome.asks_for_less else Came.NOTHING
-    if state.came(part, came):
+    if state.came(part, _what_came(outcome)):
         replies.rows.extend(reply.rows)
-    if came is Came.NOTHING:
-        # What is refused once is refused for every other part too: a missing table, a missing right.
-        state.missing.extend(state.to_ask)
-        state.to_ask.clear()
     replies.missing = list(state.missing)
     if part in state.missing and replies.outcome is None:
         replies.outcome = outcome
+
+
+def _what_came(outcome: Outcome | None) -> Came:
+    if outcome is None:
+        return Came.WHOLE
+    if outcome.is_cut:
+        return Came.CUT
+    return Came.LATE if outcome.is_late else Came.REFUSED

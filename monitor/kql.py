@@ -18,6 +18,7 @@ FAMILIES = (CLASSIC, WORKSPACE)
 """Names of the Application Insights tables: `requests` in the component's own logs, `AppRequests` in its workspace."""
 TABLES = {
     "requests": ("requests", "AppRequests"),
+    "arrivals": ("requests", "AppRequests"),
     "exceptions": ("exceptions", "AppExceptions"),
     "traces": ("traces", "AppTraces"),
     "dependencies": ("dependencies", "AppDependencies"),
@@ -30,10 +31,21 @@ TABLES = {
     "events": ("AmlOnlineEndpointEventLog",) * 2,
 }
 """The table that a source reads, by family."""
+OF_ENDPOINT = frozenset(("traffic", "watermark", "console", "events"))
+"""Sources that a diagnostic setting of the online endpoint writes; the others belong to the component."""
 
 Value = datetime | timedelta | int | str | tuple[str, ...]
 _HEADER = re.compile(r"^// (source|columns): (.*)$", re.MULTILINE)
 _ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A question put together. `is_of_endpoint`: it asks for what belongs to the endpoint, not to the component."""
+
+    text: str
+    columns: tuple[str, ...]
+    is_of_endpoint: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +75,27 @@ def question_names() -> tuple[str, ...]:
     return tuple(sorted(name for name in names if "." not in name))
 
 
-def written(name: str, family: str, values: Mapping[str, Value]) -> str:
+def written(name: str, family: str, values: Mapping[str, Value]) -> Query:
     """The whole query for one family of tables, with the values that it uses in front.
 
-    >>> print(written("deployment_events", "workspace", {"endpoint_id": "/a/b", "unused": 1}).splitlines()[0])
+    >>> print(written("deployment_events", "workspace", {"endpoint_id": "/a/b", "unused": 1}).text.splitlines()[0])
     let endpoint_id = "/a/b";
     """
     asked = question(name)
     parts = [_read(part) for part in _parts(asked.source, family)] + [asked.text]
     body = "\n".join(parts)
     used = [f"let {key} = {literal(value)};" for key, value in values.items() if re.search(rf"\b{key}\b", body)]
-    return "\n".join([*used, body])
+    columns = tuple(column for column, _ in asked.columns)
+    return Query("\n".join([*used, body]), columns, asked.source in OF_ENDPOINT)
+
+
+def is_id(text: str) -> bool:
+    """Whether the text can be a request id: anything else is never asked for.
+
+    >>> is_id("7f3c-1"), is_id('x") | take 1')
+    (True, False)
+    """
+    return _ID.fullmatch(text) is not None
 
 
 def literal(value: Value) -> str:
@@ -89,7 +111,7 @@ def literal(value: Value) -> str:
     if isinstance(value, int):
         return str(value)
     if isinstance(value, tuple):
-        ids = [f'"{one}"' for one in value if _ID.fullmatch(one)]
+        ids = [f'"{one}"' for one in value if is_id(one)]
         return f"dynamic([{', '.join(ids)}])"
     kept = "".join(char for char in value if char.isprintable())
     escaped = kept.replace("\\", "\\\\").replace('"', '\\"')
@@ -97,13 +119,13 @@ def literal(value: Value) -> str:
 
 
 def _parts(source: str, family: str) -> tuple[str, ...]:
-    """The files that define `rows` and `told` for a source."""
-    if source == "traffic":
-        return ("rows.traffic",)
+    """The files that define `rows` and, where columns lie, `told` for a source."""
     if source in ("watermark", "console", "events"):
         return ()
-    truth = (f"truth.{source}",) if source in ("requests", "exceptions") else ()
-    return (f"rows.{source}.{family}", *truth)
+    if source == "traffic":
+        return ("rows.traffic",)
+    rows = f"rows.{'requests' if source == 'arrivals' else source}.{family}"
+    return (rows, f"truth.{source}") if source in ("requests", "exceptions") else (rows,)
 
 
 def _read(name: str) -> str:

@@ -5,14 +5,18 @@ Percentile metrics are one value a minute that Azure computed over that minute. 
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from monitor.accounts import safe
 from monitor.outcomes import Outcome, outcome_of_answer, outcome_of_fault
 from monitor.rows import Row
 from monitor.slices import Slice
+from monitor.workspace import plain_http
 from scoring.account import Problem
 from scoring.endpoint import Endpoint
 from scoring.served import Source
@@ -37,45 +41,80 @@ OF_ENDPOINT = (
 )
 OF_DEPLOYMENT = (
     (("CpuUtilizationPercentage", "CpuMemoryUtilizationPercentage"), "instanceId eq '*'", "Maximum"),
-    (("GpuUtilizationPercentage", "GpuMemoryUtilizationPercentage"), "instanceId eq '*'", "Maximum"),
+    (("GpuUtilizationPercentage", "GpuMemoryUtilizationPercentage"), "instanceId eq '*'", "Maximum", True),
     (("DeploymentCapacity",), "instanceId eq '*' and State eq '*'", "Maximum"),
 )
+LONGEST = timedelta(days=7)
+_MANAGED = re.compile(r"[^.]+\.(?P<region>[a-z0-9]+)\.inference\.ml\.azure\.com")
+_FINAL = frozenset(("unreachable", "no_credential", "forbidden", "throttled", "bad_answer", "failed", "timed_out"))
 _STEPS = {
     "forbidden": "az role assignment create --role 'Monitoring Reader' --assignee YOU --scope SUBSCRIPTION",
     "no_credential": "az login",
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """One question: metrics of one resource, split by dimensions."""
+
+    resource_id: str
+    namespace: str
+    names: tuple[str, ...]
+    split: str | None
+    aggregation: str
+    may_lack: bool = False  # GPU metrics are unknown where there is no GPU
+
+
+def metrics_url(endpoint: Endpoint) -> str | None:
+    """Where the metrics of the endpoint's region are asked for: as told, else by a managed endpoint's own address.
+
+    >>> metrics_url(Endpoint("churn", "https://churn.westeurope.inference.ml.azure.com/score"))
+    'https://westeurope.metrics.monitor.azure.com'
+    """
+    if endpoint.metrics_url is not None:
+        return endpoint.metrics_url
+    found = _MANAGED.fullmatch(endpoint.host)
+    return None if found is None else f"https://{found['region']}.metrics.monitor.azure.com"
+
+
 def series_told(
     endpoint: Endpoint, credential: TokenCredential, period: Slice, deployments: Sequence[str]
 ) -> tuple[tuple[MetricSeries, ...], tuple[Problem, ...]]:
-    """Every metric of the endpoint and of its deployments, one point a minute; and why it could not be read."""
+    """Every metric of the endpoint and of its deployments, one point a minute; and why one could not be read.
+
+    Of a period longer than LONGEST the end is asked for, and that is told.
+    """
     from azure.monitor.querymetrics import MetricsClient
 
+    asked_for = Slice(max(period.from_at, period.until_at - LONGEST), period.until_at)
     verify = {} if endpoint.ca_file is None else {"connection_verify": endpoint.ca_file}
-    client = MetricsClient(endpoint.metrics_url or "", credential, retry_total=1, **verify)
-    arm_id = endpoint.arm_id or ""
-    asked = [(arm_id, ENDPOINTS, *wanted) for wanted in OF_ENDPOINT]
-    asked += [
-        (f"{arm_id}/deployments/{name}", DEPLOYMENTS, *wanted) for name in deployments for wanted in OF_DEPLOYMENT
-    ]
     series: list[MetricSeries] = []
-    trouble: Outcome | None = None
-    with client:
-        for resource, namespace, names, split, aggregation in asked:
-            found = _asked(client, resource, namespace, names, split, aggregation, period)
-            if isinstance(found, Outcome):
-                # GPU metrics are unknown where there is no GPU; any other refusal is told once.
-                trouble = trouble or (None if found.word == "refused_query" else found)
-                if found.word in ("unreachable", "no_credential", "forbidden"):
+    troubles: dict[str, Outcome] = {}
+    with MetricsClient(metrics_url(endpoint) or "", credential, retry_total=1, **verify) as client:
+        for wanted in _wanted(endpoint.arm_id or "", deployments):
+            found = _asked(client, wanted, asked_for, plain_http(endpoint.metrics_url))
+            if not isinstance(found, Outcome):
+                series += found
+            elif found.word != "refused_query" or not wanted.may_lack:
+                troubles.setdefault(found.word, found)
+                if found.word in _FINAL:
                     break
-                continue
-            series += found
-    if trouble is None:
-        return tuple(series), ()
+    if asked_for != period:
+        whole = f"the last {LONGEST.days} days of the period alone are asked for, one value a minute"
+        troubles.setdefault("partial", Outcome("partial", whole))
+    return tuple(series), tuple(_problem(one) for one in troubles.values())
+
+
+def _problem(trouble: Outcome) -> Problem:
     step = _STEPS.get(trouble.word, "ask again in a minute")
-    problem = Problem(Source.METRICS, trouble.word, f"metrics could not be read: {trouble.said}", step)
-    return tuple(series), (problem,)
+    return Problem(Source.METRICS, trouble.word, f"metrics could not be read whole: {trouble.said}", step)
+
+
+def _wanted(arm_id: str, deployments: Sequence[str]) -> list[_Wanted]:
+    found = [_Wanted(arm_id, ENDPOINTS, *one) for one in OF_ENDPOINT]
+    for name in deployments:
+        found += [_Wanted(f"{arm_id}/deployments/{name}", DEPLOYMENTS, *one) for one in OF_DEPLOYMENT]
+    return found
 
 
 def series_of_rows(rows: Iterable[Row]) -> tuple[MetricSeries, ...]:
@@ -92,37 +131,30 @@ def series_of_rows(rows: Iterable[Row]) -> tuple[MetricSeries, ...]:
 
 
 def _asked(
-    client: MetricsClient,
-    resource: str,
-    namespace: str,
-    names: Sequence[str],
-    split: str | None,
-    aggregation: str,
-    period: Slice,
+    client: MetricsClient, wanted: _Wanted, period: Slice, options: dict[str, Any]
 ) -> list[MetricSeries] | Outcome:
-    from datetime import timedelta
-
     from azure.core.exceptions import AzureError
 
     try:
         results = client.query_resources(
-            resource_ids=[resource],
-            metric_namespace=namespace,
-            metric_names=list(names),
+            resource_ids=[wanted.resource_id],
+            metric_namespace=wanted.namespace,
+            metric_names=list(wanted.names),
             timespan=(period.from_at, period.until_at),
             granularity=timedelta(minutes=1),
-            aggregations=[aggregation],
-            filter=split,
+            aggregations=[wanted.aggregation],
+            filter=wanted.split,
+            **options,
         )
+        metrics = [metric for result in results for metric in result.metrics]
+        lines = [(metric, line) for metric in metrics for line in metric.timeseries]
+        found = [_series(metric, line, wanted.aggregation) for metric, line in lines]
     except AzureError as error:
-        found = outcome_of_fault(error)
-        return Outcome("refused_query", found.said) if getattr(error, "status_code", None) == 400 else found
-    except (ValueError, AttributeError, KeyError, TypeError) as error:
+        outcome = outcome_of_fault(error)
+        return Outcome("refused_query", outcome.said) if getattr(error, "status_code", None) == 400 else outcome
+    except (ValueError, AttributeError, KeyError, TypeError) as error:  # an answer that is no result
         return outcome_of_answer(error)
-    metrics = [metric for result in results for metric in result.metrics]
-    return [
-        series for metric in metrics for line in metric.timeseries if (series := _series(metric, line, aggregation))
-    ]
+    return [one for one in found if one is not None]
 
 
 def _series(metric: Any, line: Any, aggregation: str) -> MetricSeries | None:

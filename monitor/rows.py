@@ -54,10 +54,12 @@ def _number(value: object) -> float | None:
 
 
 def _whole(value: object) -> int | None:
+    """A number that fits 64 bits, without its fraction; None for any other."""
     try:
-        return int(Decimal(str(value)))
-    except (InvalidOperation, ValueError, OverflowError):
+        number = Decimal(str(value))
+    except InvalidOperation:
         return None
+    return int(number) if number.is_finite() and number.copy_abs() <= 2**63 else None
 
 
 def _instant(value: object) -> datetime | None:
@@ -66,7 +68,10 @@ def _instant(value: object) -> datetime | None:
             value = datetime.fromisoformat(str(value))
         except ValueError:
             return None
-    return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+    try:
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+    except OverflowError:
+        return None
 
 
 def _truth(value: object) -> bool | None:
@@ -82,7 +87,7 @@ def _dynamic(value: object) -> Any:
         return value
     try:
         return json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return value
 
 

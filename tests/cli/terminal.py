@@ -45,9 +45,14 @@ def started(folder: Path, arguments: Sequence[str], **environ: str) -> subproces
     )
 
 
-def ended(process: subprocess.Popen[str]) -> Told:
-    """What the process said until its end."""
-    out, err = process.communicate(timeout=60)
+def ended(process: subprocess.Popen[str], within_s: float = 60) -> Told:
+    """What the process said until its end. One that has not ended by then is killed, and the error tells."""
+    try:
+        out, err = process.communicate(timeout=within_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise
     return Told(process.returncode, out, err)
 
 

@@ -43,6 +43,8 @@ EDGES = {
     "scoring/settings.py": "reads redline.toml",
     "scoring/files.py": "reads payloads",
     "scoring/wire.py": "opens sockets for single requests",
+    "monitor/following.py": "waits for a log to grow",
+    "monitor/servicelogs.py": "reads service logs",
     "monitor/workspace.py": "asks Azure Monitor Logs, and waits before it asks again",
     "capacity/begin.py": "makes the run folder, with the time of the start",
     "capacity/drive.py": "runs Locust",

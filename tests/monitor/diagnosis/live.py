@@ -46,13 +46,14 @@ class Live:
         scenario: Scenario = SCENARIO,
         path: str | None = None,
     ) -> Told:
-        """What the client saw of so many requests, of which `users` are in flight at a time."""
+        """What the client saw of so many requests, each payload in turn, of which `users` are in flight at a time."""
         uri = self.endpoint.scoring_uri if path is None else self.endpoint.scoring_uri.rpartition("/")[0] + path
         target = replace(self.endpoint, scoring_uri=uri)
         key = self.ready["key"] if key is None else key
         since_ns, since_at = time.monotonic_ns(), datetime.now(UTC)
         with ThreadPoolExecutor(users) as pool:
-            sent = [pool.submit(probe, target, scenario, scenario.payloads[0], key) for _ in range(requests)]
+            payloads = [scenario.payloads[number % len(scenario.payloads)] for number in range(requests)]
+            sent = [pool.submit(probe, target, scenario, payload, key) for payload in payloads]
             answers = [one.result() for one in sent]
 
         def at(ns: int) -> datetime:

@@ -1,4 +1,4 @@
-"""Causes made by the local endpoint, over real sockets, diagnosed from what its client saw and what it wrote down."""
+"""Causes made by the local endpoint, over real sockets, diagnosed from what its client saw and what it told of itself."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from monitor import servicelogs
 from monitor.diagnosis import diagnose
 from scoring.endpoint import Hosting
 from scoring.scenario import Expectation
-from scoring.told import Finding, Told
-from tests.monitor.diagnosis.live import SCENARIO, serve
+from scoring.served import Source
+from scoring.told import Diagnosis, Finding, Told, together
+from tests.localazure.asking import Asking
+from tests.monitor.azure.standin import told_of
+from tests.monitor.diagnosis.live import SCENARIO, Live, serve
 
 ACI, AKS, MANAGED, KUBERNETES, LOCAL = Hosting
 
@@ -135,9 +139,6 @@ def test_nobody_listens(tmp_path: Path) -> None:
 @pytest.mark.parametrize("log_format", ["azmlinfsrv", "legacy"])
 def test_the_log_tells_that_the_worker_died(hosting: Hosting, log_format: str, tmp_path: Path) -> None:
     """Every hosting, both logs: the cut-off answer and the exit of those seconds are one cause."""
-    servicelogs = pytest.importorskip("monitor.servicelogs")
-    from scoring.told import together
-
     with serve(tmp_path, hosting, "--crash-ratio", "50%", "--log-format", log_format) as live:
         told = live.load(requests=6)
     log = servicelogs.tell([str(live.log_file)], since_at=None)
@@ -149,9 +150,6 @@ def test_the_log_tells_that_the_worker_died(hosting: Hosting, log_format: str, t
 @pytest.mark.parametrize("hosting", [AKS, MANAGED, LOCAL])
 def test_the_log_names_the_exception(hosting: Hosting, tmp_path: Path) -> None:
     """The traceback in the log is the cause of the failures that the client saw."""
-    servicelogs = pytest.importorskip("monitor.servicelogs")
-    from scoring.told import together
-
     with serve(tmp_path, hosting, "--error-ratio", "50%") as live:
         told = live.load(requests=16)
     log = servicelogs.tell([str(live.log_file)], since_at=None)
@@ -159,3 +157,104 @@ def test_the_log_names_the_exception(hosting: Hosting, tmp_path: Path) -> None:
     assert [finding.rule for finding in diagnosis.findings] == ["D01"]
     assert diagnosis.findings[0].confidence == "high"
     assert diagnosis.groups[0].cause.startswith("ValueError: a planned failure")
+
+
+def _with_telemetry(live: Live, client: Told) -> tuple[Told, Diagnosis]:
+    """What the service tells of the client's requests once no further row arrives, and what both together mean."""
+    asking = Asking(live.ready)
+    asking.rows_settled("requests | count")
+    asking.close()
+    told = together([client, told_of(live.ready, [one.request_id or "" for one in client.failed], client.since_at)])
+    return told, diagnose(told)
+
+
+def _only(diagnosis: Diagnosis) -> tuple[str, str]:
+    """Rule and confidence of the one finding that explains failures."""
+    (finding,) = [finding for finding in diagnosis.findings if finding.count]
+    assert diagnosis.unexplained == 0
+    return finding.rule, finding.confidence
+
+
+QUICK = ("--telemetry-flush", "100ms", "--service-time", "1ms")
+
+
+@pytest.mark.parametrize("hosting", Hosting)
+@pytest.mark.parametrize("kind", ["otel", "opencensus", "legacy"])
+def test_telemetry_names_the_exception(kind: str, hosting: Hosting, tmp_path: Path) -> None:
+    """Every hosting, every generation: each failure has its exception, so the cause is sure and has a name."""
+    with serve(tmp_path, hosting, *QUICK, "--error-ratio", "40%", "--telemetry-format", kind, telemetry=True) as live:
+        client = live.load(requests=16)
+        _, diagnosis = _with_telemetry(live, client)
+    assert _only(diagnosis) == ("D01", "high")
+    (group,) = diagnosis.groups
+    assert (group.cause, group.count) == (
+        "ValueError: a planned failure of the built-in model (--error-ratio)",
+        len(client.failed),
+    )
+    assert group.frame == "score.py:17 in run"
+
+
+@pytest.mark.parametrize("hosting", Hosting)
+def test_a_request_that_the_server_never_told_of_is_a_dead_worker(hosting: Hosting, tmp_path: Path) -> None:
+    """The others of those seconds have arrived. A managed endpoint's console tells of the exit too: there it is sure."""
+    with serve(tmp_path, hosting, *QUICK, "--crash-ratio", "30%", "--seed", "2", telemetry=True) as live:
+        client = live.load(requests=12)
+        told, diagnosis = _with_telemetry(live, client)
+    insights = told.account(Source.APP_INSIGHTS)
+    assert insights is not None
+    assert not {one.request_id for one in client.failed} & {row.request_id for row in insights.rows}
+    assert _only(diagnosis) == ("D02", "high" if hosting is MANAGED else "medium")
+
+
+@pytest.mark.parametrize(("hosting", "rule"), [(AKS, "D05"), (KUBERNETES, "D05"), (MANAGED, "D13")])
+def test_what_never_reached_the_model_was_shed_before_it(hosting: Hosting, rule: str, tmp_path: Path) -> None:
+    """Refused by the front end: no row of the server, and the client held more than is admitted. No dead worker."""
+    with serve(tmp_path, hosting, "--telemetry-flush", "100ms", "--service-time", "60ms", telemetry=True) as live:
+        client = live.load(users=8)
+        _, diagnosis = _with_telemetry(live, client)
+    assert _only(diagnosis) == (rule, "high")
+
+
+@pytest.mark.parametrize(("hosting", "rule"), [(AKS, "D08"), (MANAGED, "D11")])
+def test_the_servers_own_row_tells_how_long_the_model_took(hosting: Hosting, rule: str, tmp_path: Path) -> None:
+    """The caller was told of a time-out; the server answered 200 later, and says after how long."""
+    flags = ("--telemetry-flush", "100ms", "--request-timeout", "0.2s", "--service-time", "600ms")
+    with serve(tmp_path, hosting, *flags, telemetry=True) as live:
+        client = live.load(requests=2)
+        _, diagnosis = _with_telemetry(live, client)
+    assert _only(diagnosis) == (rule, "high")
+
+
+@pytest.mark.parametrize("hosting", [AKS, MANAGED])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        ("--ingestion-delay", "5m"),
+        ("--drop-source", "requests"),
+        ("--drop-source", "exceptions"),
+        ("--sampling", "30%"),
+        ("--duplicate", "50%"),
+    ],
+    ids=["delayed", "no requests", "no exceptions", "sampled", "doubled"],
+)
+def test_noise_on_the_way_changes_no_cause(fault: tuple[str, str], hosting: Hosting, tmp_path: Path) -> None:
+    """Rows that are late, lost, sampled or doubled: a script that raised is not taken for a worker that died."""
+    with serve(tmp_path, hosting, *QUICK, "--error-ratio", "40%", *fault, telemetry=True) as live:
+        client = live.load(requests=24)
+        told, diagnosis = _with_telemetry(live, client)
+    assert _only(diagnosis)[0] == "D01"
+    assert diagnosis.findings[0].count == len(client.failed)
+    assert told.account(Source.CLIENT) is not None
+
+
+@pytest.mark.parametrize("hosting", [AKS, LOCAL])
+@pytest.mark.parametrize("fault", [("--ingestion-delay", "5m"), ("--sampling", "10%")], ids=["delayed", "sampled"])
+def test_a_row_that_may_yet_come_is_no_proof_of_a_crash(
+    fault: tuple[str, str], hosting: Hosting, tmp_path: Path
+) -> None:
+    """Where rows are late or drawn by chance, their absence says nothing, and no cause is sure."""
+    with serve(tmp_path, hosting, *QUICK, "--crash-ratio", "30%", "--seed", "2", *fault, telemetry=True) as live:
+        client = live.load(requests=12)
+        _, diagnosis = _with_telemetry(live, client)
+    assert all(finding.confidence != "high" for finding in diagnosis.findings)
+    assert not any("without a row" in text for finding in diagnosis.findings for text in finding.evidence)
