@@ -15,8 +15,10 @@ from capacity.stats import nearest_rank
 from capacity.validity import Health, reasons
 from scoring.account import LEAST_BIN, LEAST_MS, LOG_BIN_RATIO, Account, Cell, Problem
 from scoring.attempt import FAILURE_NUMBER, FAILURES, Failure, label_of
+from scoring.redact import redact
 from scoring.served import Served, Source
 from scoring.status import AUTH
+from scoring.text import harmless
 from scoring.told import ClientSide, Stretch, Told
 from scoring.units import MS, S
 
@@ -158,7 +160,7 @@ def _served(row: np.void, wall: _Wall, details: Mapping[str, Mapping[str, Any]])
     """The attempt as a served request, with what the recorder kept of the answer."""
     request_id = bytes(row["id"]).hex()
     said = details.get(request_id, {})
-    headers = said.get("headers") or {}
+    headers = _headers(said.get("headers"))
     failure = FAILURES[int(row["failure"])]
     sent, first, done = int(row["sent_ns"]), int(row["first_byte_ns"]), int(row["done_ns"])
     told_us = int(row["server_us"])
@@ -175,12 +177,23 @@ def _served(row: np.void, wall: _Wall, details: Mapping[str, Mapping[str, Any]])
         reason=headers.get("ms-azureml-model-error-reason"),
         function_failed=_truth(headers.get("x-ms-run-function-failed")),
         server_ms=told_us / 1000 if told_us else None,
-        body=said.get("body"),
-        detail=said.get("detail"),
+        body=_safe(said.get("body")),
+        detail=_safe(said.get("detail")),
         headers=tuple(sorted((str(name), str(value)) for name, value in headers.items())),
         phases_ms=(("wait for first byte", (first - sent) / MS), ("transfer", (done - first) / MS)) if first else (),
-        users=said.get("users"),
+        users=users if isinstance(users := said.get("users"), int) else None,
     )
+
+
+def _headers(told: object) -> dict[str, str]:
+    """Names and values, made safe again: anybody may have written into the file."""
+    if not isinstance(told, dict):
+        return {}
+    return {name: value for key, one in told.items() if (name := _safe(key)) and (value := _safe(f"{one}")) is not None}
+
+
+def _safe(text: object) -> str | None:
+    return harmless(redact(text)) if isinstance(text, str) else None
 
 
 def _number(text: str | None) -> int | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from queue import SimpleQueue
+from threading import Thread
 from typing import Protocol
 
 from monitor.kql import Query, Value, written
@@ -54,26 +55,40 @@ class Ask:
     period: Slice
 
 
+_Done = tuple[Ask, Slice, Reply | None]
+
+
 def ask_all(workspace: Asks, asks: Sequence[Ask], on_progress: Progress | None = None) -> dict[str, Replies]:
     """The replies to every question, by key. No order of the rows is promised."""
     slices = {ask.key: Slices(ask.period) for ask in asks}
     replies = {ask.key: Replies() for ask in asks}
-    under_way: dict[Future[Reply], tuple[Ask, Slice]] = {}
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        while True:
-            for ask in asks:
-                while len(under_way) < AT_ONCE and (part := slices[ask.key].next()) is not None:
-                    under_way[pool.submit(_asked, workspace, ask, part)] = (ask, part)
-            if not under_way:
-                return replies
-            done, _ = wait(under_way, return_when=FIRST_COMPLETED)
-            for future in done:
-                ask, part = under_way.pop(future)
-                _take(slices[ask.key], replies[ask.key], part, future.result())
-            if on_progress is not None:
-                told = [one for state in slices.values() for one in (*state.whole, *state.missing)]
-                left = sum(len(state.to_ask) + len(state.under_way) for state in slices.values())
-                on_progress("queries to Azure Monitor", len(told), len(told) + left)
+    done: SimpleQueue[_Done] = SimpleQueue()
+    under_way = 0
+    while True:
+        for ask in asks:
+            while under_way < AT_ONCE and (part := slices[ask.key].next()) is not None:
+                Thread(target=_answer, args=(workspace, ask, part, done), daemon=True).start()
+                under_way += 1
+        if not under_way:
+            return replies
+        ask, part, reply = done.get()
+        under_way -= 1
+        if reply is None:
+            raise RuntimeError(f"asking {ask.name} failed; the thread's own words stand above")
+        _take(slices[ask.key], replies[ask.key], part, reply)
+        if on_progress is not None:
+            told = [one for state in slices.values() for one in (*state.whole, *state.missing)]
+            left = sum(len(state.to_ask) + len(state.under_way) for state in slices.values())
+            on_progress("queries to Azure Monitor", len(told), len(told) + left)
+
+
+def _answer(workspace: Asks, ask: Ask, part: Slice, done: SimpleQueue[_Done]) -> None:
+    """In a thread that nobody waits for: Ctrl-C ends redline although an answer is still out."""
+    reply = None
+    try:
+        reply = _asked(workspace, ask, part)
+    finally:
+        done.put((ask, part, reply))
 
 
 def _asked(workspace: Asks, ask: Ask, part: Slice) -> Reply:

@@ -67,7 +67,7 @@ def _parsed(rows: list[Row]) -> Iterator[LogEntry]:
     for row in rows:
         for line in str(row.get("message") or "").split("\n"):
             number += 1
-            entry = entries.take(number, line.encode())
+            entry = entries.take(number, line.encode(errors="backslashreplace"))
             if entry is not None:
                 yield entry
     last = entries.flush()

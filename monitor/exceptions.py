@@ -18,6 +18,8 @@ from scoring.served import Source, Thrown
 from scoring.text import harmless
 
 STACK_CHARS = 16_000
+MOST_DEEP = 20
+"""Details are lists of exceptions with lists of frames: a handful of levels."""
 _KINDS = {"UserScriptException": "script", "UserScriptTimeout": "timeout"}
 _HEADER = "Traceback (most recent call last):"
 _CHAINED = "\n\nThe above exception was the direct cause of the following exception:\n\n"
@@ -34,7 +36,7 @@ def thrown_of(rows: Iterable[Row], table: str) -> tuple[Thrown, ...]:
 def _thrown(row: Row, table: str) -> Thrown:
     outer = str(row.get("type") or "").rpartition(".")[2]
     text = stack_in(row)
-    cause = innermost(text)
+    cause = innermost(text := redact(text))  # before it is taken apart: a piece may not look like a secret
     return Thrown(
         Source.APP_INSIGHTS,
         at=row.get("at"),
@@ -46,7 +48,7 @@ def _thrown(row: Row, table: str) -> Thrown:
         request_id=safe(row.get("request_id"), 100),
         server_id=safe(row.get("server_id"), 100),
         instance=safe(row.get("instance"), 100),
-        stack=harmless(redact(text), max_chars=STACK_CHARS, keep_newlines=True),
+        stack=harmless(text, max_chars=STACK_CHARS, keep_newlines=True),
         count=row.get("items") or 1,
         where=table,
     )
@@ -90,16 +92,14 @@ def _document(details: Any) -> Any:
         return details
     try:
         return json.loads(details)
-    except ValueError:
+    except (ValueError, RecursionError):
         return details  # cut by a limit: the text itself may hold the traceback
 
 
-def _texts(value: Any) -> Iterator[str]:
+def _texts(value: Any, depth: int = 0) -> Iterator[str]:
+    """Every text in the value, as deep as MOST_DEEP."""
     if isinstance(value, str):
         yield value
-    elif isinstance(value, list):
-        for item in value:
-            yield from _texts(item)
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _texts(item)
+    elif isinstance(value, list | dict) and depth < MOST_DEEP:
+        for item in value if isinstance(value, list) else value.values():
+            yield from _texts(item, depth + 1)

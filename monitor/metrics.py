@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 ENDPOINTS = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints"
 DEPLOYMENTS = f"{ENDPOINTS}/deployments"
+MOST_DEPLOYMENTS = 20  # what one endpoint may have
 BY_DEPLOYMENT = "deployment eq '*'"
 BY_STATUS = "deployment eq '*' and statusCode eq '*' and modelStatusCode eq '*'"
 OF_ENDPOINT = (
@@ -112,7 +113,7 @@ def _problem(trouble: Outcome) -> Problem:
 
 def _wanted(arm_id: str, deployments: Sequence[str]) -> list[_Wanted]:
     found = [_Wanted(arm_id, ENDPOINTS, *one) for one in OF_ENDPOINT]
-    for name in deployments:
+    for name in deployments[:MOST_DEPLOYMENTS]:
         found += [_Wanted(f"{arm_id}/deployments/{name}", DEPLOYMENTS, *one) for one in OF_DEPLOYMENT]
     return found
 

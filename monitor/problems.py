@@ -121,7 +121,11 @@ def _of_counts(
     # Only managed endpoints write a traffic log for certain: elsewhere its absence says nothing.
     may_lack = kind == "traffic" and endpoint.hosting is not Hosting.MANAGED and len(kinds) > 1
     outcome = counts.outcome
-    if outcome is not None and not (may_lack and outcome.word == "missing_table"):
+    is_missing = outcome is not None and outcome.word == "missing_table"
+    came_at = evidence.last_at(source)
+    if is_missing and kind == "traffic" and not may_lack and came_at is not None and evidence.is_recent(came_at):
+        yield _empty(source, name, endpoint, evidence, has_others=False)
+    elif outcome is not None and not (may_lack and is_missing):
         yield refused(source, name, outcome, endpoint, counts.missing)
     elif account is not None and not account.requests and not may_lack:
         yield _empty(source, name, endpoint, evidence, has_others=bool(account.other_count))
@@ -132,10 +136,12 @@ def _of_others(replies: Mapping[str, Replies], endpoint: Endpoint, table: Callab
         name, outcome = key.partition(" ")[0], reply.outcome
         if outcome is None or name.endswith("_counts"):
             continue
+        of_counts = replies.get(f"{name.partition('_')[0]}_counts")
+        if outcome.word == "missing_table" and of_counts is not None and of_counts.outcome is not None:
+            continue  # its counts tell the same
         source = _OF.get(name, Source.TRAFFIC_LOG if name.startswith("traffic") else Source.APP_INSIGHTS)
-        is_known = outcome.word == "missing_table" and (
-            name in _QUIET or (source in _OF.values() and endpoint.hosting is not Hosting.MANAGED)
-        )
+        may_lack = name in _QUIET or (source is not Source.APP_INSIGHTS and endpoint.hosting is not Hosting.MANAGED)
+        is_known = outcome.word == "missing_table" and may_lack
         if not is_known:
             yield refused(source, table(name), outcome, endpoint, reply.missing)
 
@@ -156,7 +162,8 @@ def refused(source: Source, table: str, outcome: Outcome, endpoint: Endpoint, mi
     sentence = _SENTENCES[outcome.word].format(table=table, place=_place(endpoint, source))
     if missing and outcome.word in ("partial", "timed_out"):
         lost_s = sum(part.length.total_seconds() for part in missing)
-        sentence += f"; {lost_s:,.0f} s of the period are not told whole"
+        shown = f"{lost_s:,.0f}" if lost_s >= 1 else f"{lost_s:.2f}"
+        sentence += f"; {shown} s of the period are not told whole"
     step = _STEPS.get(outcome.word, "")
     if outcome.word == "missing_table":
         step = _DIAGNOSTICS if source is not Source.APP_INSIGHTS else _switch_on(endpoint)
@@ -170,7 +177,7 @@ def _empty(source: Source, table: str, endpoint: Endpoint, evidence: _Evidence, 
         paths = ", only other paths: is the scoring URI the right one?" if has_others else ""
         step = "look further back: --since 7d"
         return Problem(source, "no_data", f"{table} holds no scoring request of the period{paths}", step)
-    sentence = f"requests came up to {came_at:%Y-%m-%d %H:%M:%S} UTC, but {table} holds none of them"
+    sentence = f"requests came up to {came_at:%Y-%m-%d %H:%M:%S} UTC, but {table} has none of them"
     if source is Source.TRAFFIC_LOG:
         step, why = _DIAGNOSTICS, "it may take an hour after it was switched on"
     else:

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
 
-SHORTEST = timedelta(seconds=1)
+SHORTEST = timedelta(milliseconds=10)
 MOST_PARTS = 400
 """Questions asked about one period; from then on no slice is halved."""
 PATIENCE = 6
-"""Questions in a row that ran out of time before the rest is given up."""
+"""Questions in a row that ran out of time before the rest is given up; slices of the shortest length, all of them cut,
+while no slice was whole."""
 
 
 class Came(Enum):
@@ -84,7 +85,8 @@ class Slices:
             self.to_ask[:0] = halves
             return False
         self.missing.append(part)
-        if what is Came.REFUSED or self.late_in_a_row >= PATIENCE:
+        is_hopeless = not self.whole and len(self.missing) >= PATIENCE
+        if what is Came.REFUSED or self.late_in_a_row >= PATIENCE or is_hopeless:
             self._give_up()
         return what is Came.CUT
 

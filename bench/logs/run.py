@@ -118,7 +118,7 @@ def tools() -> list[Tool]:
     python = {kind: [sys.executable, "-c", "SCRIPT", "FILE", PATTERN[kind]] for kind in both}
     return [
         Tool("redline", "python", dict.fromkeys(both, ours), "the whole error report"),
-        Tool("wc -l", "wc", dict.fromkeys(both, ["wc", "-l", "FILE"]), "lines"),
+        Tool("wc -l", "wc", {kind: ["wc", "-l", "FILE"] for kind in both}, "lines"),
         Tool("mawk", "mawk", {kind: ["mawk", AWK[kind], "FILE"] for kind in both}, "statuses per minute"),
         Tool("gawk", "gawk", {kind: ["gawk", AWK[kind], "FILE"] for kind in both}, "statuses per minute"),
         Tool(

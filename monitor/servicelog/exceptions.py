@@ -115,8 +115,9 @@ def is_side_note(message: Message) -> bool:
 
 def _told(text: bytes) -> _Told:
     shown = text.decode("utf-8", "backslashreplace")
+    shown = redact(shown)  # before it is taken apart: a piece may not look like a secret
     cause = innermost(_traceback_of(shown))
-    stack = harmless(redact(shown), max_chars=_STACK_CHARS, keep_newlines=True)
+    stack = harmless(shown, max_chars=_STACK_CHARS, keep_newlines=True)
     safe = Cause(
         _safe(cause.type, 200),
         _safe(cause.message, _MESSAGE_CHARS),

@@ -23,6 +23,7 @@ MOST_EVENTS = 20_000
 MOST_OTHERS = 1_000
 OTHERS = "(other)"
 _BAD = frozenset("EWC")
+_ACCESS_MARK = b'] "'
 _FIRST_LINE_BYTES = 4_096
 _REMEMBERED_PIDS = 10_000
 
@@ -78,11 +79,15 @@ class Story:
 
     def take(self, number: int, body: bytes) -> None:
         """One line, without its end. Lines that were skipped tell of a request, or nothing."""
-        inner, wrapped_ms = unwrapped(body)
-        line = parsed(inner)
         if number != self._last_number + 1 and not self._messages.is_empty:
             self._close(self._messages.passed(number))
         self._last_number = number
+        if body[:1] == b" " and _ACCESS_MARK not in body:  # part of a message, whatever it says
+            if not self._messages.is_empty:
+                self._messages.goes_on(body, number)
+            return
+        inner, wrapped_ms = unwrapped(body)
+        line = parsed(inner)
         told_ms = line.at_ms if line.at_ms is not None else wrapped_ms
         if told_ms is not None:
             self._last = (number, told_ms)

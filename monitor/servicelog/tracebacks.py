@@ -96,11 +96,12 @@ class OpenMessages:
         able = [one for one in self._open if kind in _NEXT[one.state]]
         if not able:
             return False
-        message = min(able, key=lambda one: _rank(one, kind))
+        message = able[0] if len(able) == 1 else min(able, key=lambda one: _rank(one, kind))
         message.last_number = number
         _add(message, text, _NEXT[message.state][kind], kind)
-        self._open.remove(message)
-        self._open.insert(0, message)
+        if message is not self._open[0]:
+            self._open.remove(message)
+            self._open.insert(0, message)
         return True
 
     def passed(self, number: int) -> list[Message]:

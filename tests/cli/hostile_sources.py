@@ -31,7 +31,7 @@ MORE_MARKS = (
     "%0A::set-output a=b",
 )
 HOSTILE = (*MARKS, *FORMULAS, *MORE_MARKS)
-MAX_FORMS = 260
+MAX_FORMS = 160
 _STEP = len(secret_forms.FORMS) // MAX_FORMS
 _PARTS = {'response="'}  # what a form calls its secret and is only a word beside it
 FORMS = [one for one in secret_forms.FORMS[::_STEP] if one[2] not in _PARTS]
@@ -113,7 +113,7 @@ class _Scoring(BaseHTTPRequestHandler):
         text = self.bodies[turn % len(self.bodies)]
         line = re.sub(r"[\r\n\0]", " ", text).encode("utf-8", "replace").decode("latin-1")[:2000]
         body = b'{"result": 1}' if turn == 0 else text.encode("utf-8", "surrogatepass") + b"\xff\xfe\0"
-        self.send_response_only(200 if turn == 0 else (500, 424, 503)[turn % 3], line if turn else "OK")
+        self.send_response_only(200 if turn == 0 else (500, 424)[turn % 2], line if turn else "OK")
         for name in ("x-request-id", "ms-azureml-model-error-reason", "azureml-model-deployment", "x-ms-request-id"):
             self.send_header(name, line)
         self.send_header("Content-Type", "application/json" if turn == 0 else line)
@@ -173,7 +173,7 @@ def service_log() -> bytes:
     for number, text in enumerate(TEXTS):
         at = f"2026-01-01 10:{number // 60 % 60:02}:{number % 60:02}"
         kept = text.encode("utf-8", "surrogatepass")
-        in_url = text if text in HOSTILE or " - using " in text else "-"
+        in_url = text if text in HOSTILE or (" - using " in text and not {"/", "+"} & set(text)) else "-"
         name = quote_from_bytes(in_url.encode("utf-8", "surrogatepass"), safe="").encode()
         lines += [
             f"{at},632 I [784] azmlinfsrv.print - ".encode() + kept,
@@ -181,7 +181,7 @@ def service_log() -> bytes:
             b'  File "' + kept + b'", line 11, in run',
             b"ValueError: " + kept,
             f"{at},641 I [784] gunicorn.access - 127.0.0.1 - - [x] ".encode() + b'"POST /score?q=' + name + b'" 500 9',
-            f"{at},650 I [784] azmlinfsrv - POST /score 500 12.5ms 90 [{number}]".encode() + name,
+            f"{at},650 I [784] azmlinfsrv - POST /score 500 12.5ms 90".encode(),
             f"{at},000 | root | ERROR | {number} | ".encode() + kept,
             b'10.0.0.1 - - [01/Jan/2026:10:00:00 +0000] "POST /score HTTP/1.0" 500 7 "' + name + b'" "x"',
         ]

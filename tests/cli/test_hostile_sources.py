@@ -60,8 +60,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def said(folder: Path) -> dict[str, Told]:
     """What every command said of the hostile sources; files stand in the folder."""
-    with hostile_scoring([*TEXTS, *HELD_FORMS.values()]) as uri:
-        load = ("--url", uri, "--key-env", "SCORING_KEY", "--users", "2", "--for", "1s", "--out", "run")
+    with hostile_scoring([*HELD_FORMS.values(), *TEXTS]) as uri:
+        load = ("--url", uri, "--key-env", "SCORING_KEY", "--users", "4", "--for", "2s", "--out", "run")
         told = redline(folder, "load", *load, SCORING_KEY=HELD)
         assert told.code in (0, 1, 3), told.err
     shutil.copytree(folder / "run", folder / "recorded")
@@ -92,28 +92,19 @@ def test_every_command_reads_hostile_sources_to_the_end(said: dict[str, Told]) -
             assert (name, told.code, told.err) == (name, 0, "")
 
 
-def test_no_planted_secret_is_in_any_output(outputs: dict[str, str]) -> None:
+@pytest.mark.parametrize("of", ["logs", ""])
+def test_no_planted_secret_is_in_any_output(of: str, outputs: dict[str, str]) -> None:
     """Whatever its form and the field it stood in, as it is and as JSON writes it."""
-    found = [
-        (name, where)
-        for where, text in outputs.items()
-        for name, _, secret in FORMS
-        if secret in text or json.dumps(secret)[1:-1] in text
-    ]
+    told = {where: text for where, text in outputs.items() if where.startswith(of)}
+    found = [(name, where) for where, text in told.items() for name, _, secret in FORMS if secret in text]
     assert found == []
 
 
-def test_no_end_of_a_secret_is_in_any_output_of_logs(outputs: dict[str, str]) -> None:
-    """Neither the first nor the last twelve characters of what shows that it is a secret."""
-    logs = {where: text for where, text in outputs.items() if where.startswith("logs")}
-    assert [(secret[:3], where) for where, text in logs.items() for secret in SHAPED if _ends_of(secret, text)] == []
-
-
-@pytest.mark.xfail(strict=True, reason="groups mask what a run folder's bodies say before it is redacted")
-def test_no_end_of_a_secret_is_in_any_report(outputs: dict[str, str]) -> None:
-    """Nor in a report: where a mask took the middle of a secret, its ends are secret still."""
-    reports = {where: text for where, text in outputs.items() if not where.startswith("logs")}
-    assert [(secret[:3], where) for where, text in reports.items() for secret in SHAPED if _ends_of(secret, text)] == []
+@pytest.mark.parametrize("of", ["logs", ""])
+def test_no_end_of_a_secret_is_in_any_output(of: str, outputs: dict[str, str]) -> None:
+    """Neither the first nor the last twelve characters of what shows by itself that it is a secret."""
+    told = {where: text for where, text in outputs.items() if where.startswith(of)}
+    assert [(secret[:3], where) for where, text in told.items() for secret in SHAPED if _ends_of(secret, text)] == []
 
 
 def _ends_of(secret: str, text: str) -> bool:
@@ -198,7 +189,6 @@ def test_a_hostile_page_is_silent_in_a_browser(
     page.close()
 
 
-@pytest.mark.xfail(strict=True, reason="monitor.consolelog encodes lines that hold a lone surrogate")
 def test_the_console_of_an_endpoint_is_shown_harmless(tmp_path: Path) -> None:
     """`redline logs ENDPOINT` shows hostile console rows without a fault, a secret or a control character."""
     with hostile_azure(tmp_path):

@@ -43,6 +43,7 @@ EDGES = {
     "scoring/settings.py": "reads redline.toml",
     "scoring/files.py": "reads payloads",
     "scoring/wire.py": "opens sockets for single requests",
+    "monitor/asking.py": "asks in threads, so that Ctrl-C need not wait for an answer",
     "monitor/following.py": "waits for a log to grow",
     "monitor/servicelogs.py": "reads service logs",
     "monitor/workspace.py": "asks Azure Monitor Logs, and waits before it asks again",

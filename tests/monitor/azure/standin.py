@@ -50,3 +50,15 @@ def arrived(asking: Asking, kql: str, count: int, wake: Callable[[], object]) ->
         wake()
         time.sleep(0.5)
     return found
+
+
+def settled(asking: Asking, kql: str) -> int:
+    """The one number of the answer once it stood still for half a second; a zero for two, as rows may come late."""
+    found, stood = 0, 0
+    for _ in range(4 * TRIES):
+        number = int(asking.rows(kql)[0][0] or 0)
+        found, stood = number, (stood + 1 if number == found else 0)
+        if stood >= (10 if found else TRIES):
+            break
+        time.sleep(0.05)
+    return found

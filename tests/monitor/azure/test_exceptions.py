@@ -126,6 +126,13 @@ def test_no_details_break_the_telling(details: object) -> None:
     assert thrown(type="ValueError", message="x", details=details).type
 
 
+@pytest.mark.parametrize("depth", [900, 100_000])
+def test_details_of_any_depth_are_told(depth: int) -> None:
+    """Nesting that no server writes breaks nothing."""
+    (found,) = thrown_of([{"type": "ValueError", "message": "x", "details": "[" * depth + "]" * depth}], "exceptions")
+    assert (found.type, found.message) == ("ValueError", "x")
+
+
 def test_the_same_row_twice_is_one_exception() -> None:
     """A row that arrived twice is one; the oldest comes first."""
     rows = [{"type": "A", "server_id": "1"}, {"type": "A", "server_id": "1"}, {"type": "A", "server_id": "2"}]

@@ -22,7 +22,7 @@ REST = (
     "The above exception was the direct cause of the following exception:",
     "",
     "Traceback (most recent call last):",
-    '  File "/opt/lib/python3.11/site-packages/azureml_inference_server_http/server/routes.py", line 9, in handle_score',
+    '  File "/opt/python3.11/site-packages/azureml_inference_server_http/server/routes.py", line 9, in handle_score',
     "    raise UserScriptException(ex) from ex",
     "azureml_inference_server_http.server.user_script.UserScriptException: Caught an unhandled exception",
 )
