@@ -157,7 +157,10 @@ def _azure(endpoint: Endpoint, client: Told | None, since_at: datetime | None, n
 
     from_at, until_at = _azure_period(client, since_at, now)
     ids = () if client is None else _ids(client)
-    credential = azure_credential(endpoint)
+    try:
+        credential = azure_credential(endpoint)
+    except RedlineError as error:  # the other sources tell all the same
+        return _no_credential(endpoint, error)
     end_s = time.monotonic() + sources.wait_s
     while True:
         show = None if sources.quiet else _progress
@@ -165,6 +168,15 @@ def _azure(endpoint: Endpoint, client: Told | None, since_at: datetime | None, n
         if time.monotonic() >= end_s or has_arrived(told, client):
             return told
         time.sleep(min(ASK_AGAIN_S, max(0.0, end_s - time.monotonic())))
+
+
+def _no_credential(endpoint: Endpoint, error: RedlineError) -> Told:
+    from scoring.account import Problem
+    from scoring.served import Source
+    from scoring.told import Told
+
+    problem = Problem(Source.APP_INSIGHTS, "no_credential", error.message, error.hint or "az login")
+    return Told(endpoint, None, None, problems=(problem,), asked=(Source.APP_INSIGHTS,))
 
 
 def has_arrived(told: Told, client: Told | None) -> bool:

@@ -69,7 +69,8 @@ def _traffic(aggregate: str) -> Compute:
         )
         found: dict[tuple[str, ...], dict[int, float]] = defaultdict(dict)
         for *combination, minute_us, value in source.store.rows(sql, (start_us, end_us)):
-            found[tuple(combination)][minute_us] = float(value)
+            if value is not None:
+                found[tuple(combination)][minute_us] = float(value)
         return found if found or dimensions else {(): {}}
 
     return values

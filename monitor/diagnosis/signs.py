@@ -92,6 +92,8 @@ NEEDS_SETTINGS = Need(
 
 def switch_on_telemetry(setting: Setting) -> str:
     """How telemetry of the model's server is had on this hosting."""
+    if setting.has(Source.APP_INSIGHTS):
+        return "ask again with --wait 5m: rows of App Insights take minutes to arrive"
     if setting.hosting in (Hosting.MANAGED, Hosting.KUBERNETES):
         return "set app_insights_enabled: true in the deployment, and app_insights_id in redline.toml"
     if setting.hosting in (Hosting.ACI, Hosting.AKS):
