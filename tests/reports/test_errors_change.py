@@ -107,4 +107,7 @@ def test_groups_that_an_earlier_report_left_out_are_known_all_the_same() -> None
 )
 def test_an_earlier_report_that_is_broken_breaks_nothing(broken: dict[str, Any]) -> None:
     """It is a file: what is not as expected counts as not told."""
-    rendered_errors(samples.report("managed", baseline=broken), color=False, width=80)
+    alone = rendered_errors(samples.report("managed"), color=False, width=80)
+    assert (
+        rendered_errors(samples.report("managed", baseline=broken), color=False, width=80).exit_code == alone.exit_code
+    )

@@ -59,10 +59,10 @@ def test_a_line_of_json_is_its_message() -> None:
 @given(st.binary(max_size=300))
 def test_any_bytes_are_some_line(body: bytes) -> None:
     """No bytes make a parser raise."""
-    parsed(unwrapped(body)[0])
+    assert parsed(unwrapped(body)[0]) is not None
 
 
 @given(st.sampled_from([sample.line for _, sample in SAMPLES]), st.integers(0, 200), st.binary(max_size=4))
 def test_a_damaged_line_is_some_line(line: bytes, place: int, instead: bytes) -> None:
     """A known line with bytes replaced in its middle never makes a parser raise."""
-    parsed(unwrapped(line[:place] + instead + line[place + len(instead) :])[0])
+    assert parsed(unwrapped(line[:place] + instead + line[place + len(instead) :])[0]) is not None
