@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from capacity.verdict import Kind, Verdict
-from scoring.attempt import Failure
+from scoring.attempt import UNREACHED, Failure
 from scoring.errors import Exit
 from scoring.status import AUTH
 
@@ -11,15 +11,7 @@ NO_ENTRY_LABELS = frozenset(
     {
         *(str(status) for status in AUTH),
         Failure.AUTH_FAILED,
-        Failure.DNS_NOT_FOUND,
-        Failure.DNS_TIMEOUT,
-        Failure.CONNECT_REFUSED,
-        Failure.CONNECT_TIMEOUT,
-        Failure.NETWORK_UNREACHABLE,
-        Failure.TLS_EXPIRED,
-        Failure.TLS_WRONG_HOST,
-        Failure.TLS_UNTRUSTED,
-        Failure.TLS_FAILED,
+        *UNREACHED,
     }
 )
 """Labels of attempts that never reached the model: auth and network."""

@@ -20,7 +20,7 @@ from locustfiles import _stats
 from locustfiles._answer import header_mark, retry_after_ns
 from locustfiles._request import request_bytes
 from locustfiles._station import Station
-from scoring.attempt import FAILURE_NUMBER, FLAG_NEW_CONNECTION, FLAG_TRANSIENT, RECORD, Failure, label_of
+from scoring.attempt import FAILURE_NUMBER, FLAG_NEW_CONNECTION, FLAG_TRANSIENT, RECORD, UNREACHED, Failure, label_of
 from scoring.scenario import judge, why_not
 
 _EXEC_MS, _RETRY_AFTER, _DATE = map(header_mark, (b"x-ms-run-fn-exec-ms", b"Retry-After", b"Date"))
@@ -28,15 +28,7 @@ _packed = RECORD.pack
 NO_CONTACT_PAUSE_NS = 100_000_000
 NO_CONTACT = frozenset(
     {
-        Failure.DNS_NOT_FOUND,
-        Failure.DNS_TIMEOUT,
-        Failure.CONNECT_REFUSED,
-        Failure.CONNECT_TIMEOUT,
-        Failure.NETWORK_UNREACHABLE,
-        Failure.TLS_EXPIRED,
-        Failure.TLS_WRONG_HOST,
-        Failure.TLS_UNTRUSTED,
-        Failure.TLS_FAILED,
+        *UNREACHED,
         Failure.OUT_OF_FILES,
         Failure.OUT_OF_PORTS,
     }

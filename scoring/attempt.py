@@ -44,6 +44,21 @@ FAILURES: tuple[Failure | None, ...] = (None, *Failure)
 """Failure by its number on disk; position 0 is "no failure"."""
 FAILURE_NUMBER: dict[Failure | None, int] = {failure: number for number, failure in enumerate(FAILURES)}
 
+UNREACHED = frozenset(
+    {
+        Failure.DNS_NOT_FOUND,
+        Failure.DNS_TIMEOUT,
+        Failure.CONNECT_REFUSED,
+        Failure.CONNECT_TIMEOUT,
+        Failure.NETWORK_UNREACHABLE,
+        Failure.TLS_EXPIRED,
+        Failure.TLS_WRONG_HOST,
+        Failure.TLS_UNTRUSTED,
+        Failure.TLS_FAILED,
+    }
+)
+"""No connection was had: nothing of the request reached the endpoint."""
+
 FLAG_TRANSIENT = 1  # sent before its level had settled; kept, but no evidence
 FLAG_NEW_CONNECTION = 2  # the first request of its connection: connect and TLS are in its latency
 

@@ -13,20 +13,12 @@ from monitor.diagnosis.signs import (
     in_traffic_log,
     told_first,
 )
-from scoring.attempt import Failure
+from scoring.attempt import UNREACHED, Failure
 from scoring.status import failure_meaning
 
 _WAY = frozenset(
     {
-        Failure.DNS_NOT_FOUND,
-        Failure.DNS_TIMEOUT,
-        Failure.CONNECT_REFUSED,
-        Failure.CONNECT_TIMEOUT,
-        Failure.NETWORK_UNREACHABLE,
-        Failure.TLS_EXPIRED,
-        Failure.TLS_WRONG_HOST,
-        Failure.TLS_UNTRUSTED,
-        Failure.TLS_FAILED,
+        *UNREACHED,
         Failure.PROTOCOL_ERROR,
     }
 )

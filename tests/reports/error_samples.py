@@ -147,69 +147,77 @@ def _managed_diagnosis() -> Diagnosis:
     )
     inside = replace(row, source=Source.APP_INSIGHTS, status=500, duration_ms=51.0, where="AppRequests", phases_ms=())
     return Diagnosis(
-        findings=(
-            Finding(
-                "D13",
-                "more requests were in flight than 2 x max_concurrent_requests_per_instance x instances = 16",
-                "high",
-                200,
-                ("429",),
-                ("200 answers of 429 within 5 minutes", "the client held 20 requests in flight"),
-                ("none of the 200 came at 8 requests in flight or fewer",),
-                "add instances, or raise max_concurrent_requests_per_instance",
-                first_at=START + 10 * MINUTE,
-                last_at=START + 15 * MINUTE,
-            ),
-            Finding(
-                "D01",
-                "run() raised ValueError: Input contains NaN",
-                "high",
-                6,
-                ("424",),
-                ("6 exceptions with the same request ids",),
-                (),
-                "look at score.py:11 in run",
-                first_at=START + 20 * MINUTE,
-                last_at=START + 20 * MINUTE,
-                request_ids=("0af7651916cd43dd8448eb211c80319c",),
-                frame="score.py:11 in run",
-            ),
-        ),
-        groups=(
-            Group(
-                "v1:aaaaaaaaaaaa",
-                "429 too many pending",
-                200,
-                "429",
-                "same status, same reason",
-                START + 10 * MINUTE,
-                START + 15 * MINUTE,
-                by_label={"429": 200},
-                deployments=("blue",),
-                trend=(0, 0, 0, 40, 40, 40, 40, 40, 0, 0),
-            ),
-            Group(
-                "v1:bbbbbbbbbbbb",
-                "ValueError: Input contains NaN",
-                6,
-                "424",
-                "same exception in the same function of the script",
-                START + 20 * MINUTE,
-                START + 20 * MINUTE,
-                frame="score.py:11 in run",
-                sample="ValueError: Input contains NaN",
-                by_label={"424": 6},
-                deployments=("blue",),
-                trend=(0, 0, 0, 0, 0, 0, 6, 0, 0, 0),
-                request_ids=("0af7651916cd43dd8448eb211c80319c",),
-                thrown_count=6,
-            ),
-        ),
+        findings=_managed_findings(),
+        groups=_managed_groups(),
         worst=(Worst((row, inside), thrown, ("app.log:120 ERROR ValueError: Input contains NaN",)),),
         gap=Gap(2700, 1.2, 4.0, 31.0),
         joined_ratio=0.97,
         looked_for=206,
         joined_by={"id": 200},
+    )
+
+
+def _managed_findings() -> tuple[Finding, ...]:
+    return (
+        Finding(
+            "D13",
+            "more requests were in flight than 2 x max_concurrent_requests_per_instance x instances = 16",
+            "high",
+            200,
+            ("429",),
+            ("200 answers of 429 within 5 minutes", "the client held 20 requests in flight"),
+            ("none of the 200 came at 8 requests in flight or fewer",),
+            "add instances, or raise max_concurrent_requests_per_instance",
+            first_at=START + 10 * MINUTE,
+            last_at=START + 15 * MINUTE,
+        ),
+        Finding(
+            "D01",
+            "run() raised ValueError: Input contains NaN",
+            "high",
+            6,
+            ("424",),
+            ("6 exceptions with the same request ids",),
+            (),
+            "look at score.py:11 in run",
+            first_at=START + 20 * MINUTE,
+            last_at=START + 20 * MINUTE,
+            request_ids=("0af7651916cd43dd8448eb211c80319c",),
+            frame="score.py:11 in run",
+        ),
+    )
+
+
+def _managed_groups() -> tuple[Group, ...]:
+    return (
+        Group(
+            "v1:aaaaaaaaaaaa",
+            "429 too many pending",
+            200,
+            "429",
+            "same status, same reason",
+            START + 10 * MINUTE,
+            START + 15 * MINUTE,
+            by_label={"429": 200},
+            deployments=("blue",),
+            trend=(0, 0, 0, 40, 40, 40, 40, 40, 0, 0),
+        ),
+        Group(
+            "v1:bbbbbbbbbbbb",
+            "ValueError: Input contains NaN",
+            6,
+            "424",
+            "same exception in the same function of the script",
+            START + 20 * MINUTE,
+            START + 20 * MINUTE,
+            frame="score.py:11 in run",
+            sample="ValueError: Input contains NaN",
+            by_label={"424": 6},
+            deployments=("blue",),
+            trend=(0, 0, 0, 0, 0, 0, 6, 0, 0, 0),
+            request_ids=("0af7651916cd43dd8448eb211c80319c",),
+            thrown_count=6,
+        ),
     )
 
 
