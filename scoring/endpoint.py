@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
+from scoring.access import AzureAccess
 from scoring.errors import RedlineError
 from scoring.text import harmless
 
@@ -36,7 +37,10 @@ class Endpoint:
     auth: str = "none"  # one of AUTH_KINDS
     key_env: str | None = None
     key_file: str | None = None
-    key_vault: str | None = None
+    key_vault: str | None = None  # https://VAULT.vault.azure.net/secrets/NAME
+    key_keyring: str | None = None  # SERVICE/USER in the keyring of the operating system
+    secondary_key_env: str | None = None  # the key to fall back to when the first is refused
+    secondary_key_file: str | None = None
     deployment: str | None = None
     ca_file: str | None = None
     instances: int | None = None
@@ -45,17 +49,21 @@ class Endpoint:
     scenario: str | None = None  # path of a scenario file
     goals: tuple[str, ...] = ()
     need: str | None = None
-    arm_id: str | None = None  # resource id of the online endpoint
+    arm_id: str | None = (
+        None  # …/workspaces/W/onlineEndpoints/NAME; of an SDK v1 web service …/workspaces/W/services/NAME
+    )
     app_insights_id: str | None = None  # resource id of the Application Insights component
     workspace_id: str | None = None  # GUID of the Log Analytics workspace
     logs_url: str | None = None  # None: Azure's public cloud
     metrics_url: str | None = None  # regional: https://REGION.metrics.monitor.azure.com
     azure_token_file: str | None = None  # file with an access token, for where no Azure credential can be had
+    azure: AzureAccess = field(default_factory=AzureAccess)
 
     def __post_init__(self) -> None:
         checked_uri(self.scoring_uri)
-        if self.key_env is not None:
-            checked_env_name(self.key_env)
+        for name in (self.key_env, self.secondary_key_env):
+            if name is not None:
+                checked_env_name(name)
         if self.deployment is not None:
             checked_deployment(self.deployment)
 
@@ -170,9 +178,11 @@ def endpoint_as_json(endpoint: Endpoint) -> dict[str, Any]:
 
 def endpoint_from(document: dict[str, Any]) -> Endpoint:
     """The endpoint that `endpoint_as_json` wrote. Unknown keys are dropped, so that newer files stay readable."""
-    known = {field.name for field in fields(Endpoint)}
+    known = {known.name for known in fields(Endpoint)}
     values = {name: value for name, value in document.items() if name in known}
     if values.get("hosting") is not None:
         values["hosting"] = Hosting(values["hosting"])
     values["goals"] = tuple(values.get("goals") or ())
+    access = values.get("azure") or {}
+    values["azure"] = AzureAccess(**{f.name: access[f.name] for f in fields(AzureAccess) if f.name in access})
     return Endpoint(**values)

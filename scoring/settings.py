@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from scoring.access import AZURE_AUTH_KINDS, CLOUDS, AzureAccess
 from scoring.endpoint import AUTH_KINDS, Endpoint, Hosting, checked_deployment, checked_env_name, checked_uri
 from scoring.errors import RedlineError
 from scoring.files import toml_at
@@ -28,6 +29,7 @@ class Settings:
 
     path: str
     endpoints: dict[str, Endpoint]
+    azure: AzureAccess = field(default_factory=AzureAccess)
     checks: dict[str, dict[str, Any]] = field(default_factory=dict)
     alerts: dict[str, Any] = field(default_factory=dict)
     maintenance: dict[str, Any] = field(default_factory=dict)
@@ -37,7 +39,8 @@ def read_settings(path: str | os.PathLike[str]) -> Settings:
     """The settings in redline.toml, relative paths resolved against its folder. RedlineError tells all mistakes."""
     file = Path(path)
     document = toml_at(file)
-    top = document.known((), document.values, ("endpoints", "alerts", "maintenance"))
+    top = document.known((), document.values, ("azure", "endpoints", "alerts", "maintenance"))
+    azure = _azure(document, top.get("azure", {}), file.resolve().parent)
     endpoints, checks = {}, {}
     for name, value in document.table(("endpoints",), top.get("endpoints", {})).items():
         at = ("endpoints", name)
@@ -45,11 +48,21 @@ def read_settings(path: str | os.PathLike[str]) -> Settings:
         checks[name] = document.table((*at, "checks"), table.pop("checks", {}))
         endpoint = _endpoint(document, name, table, file.resolve().parent)
         if endpoint is not None:
-            endpoints[name] = endpoint
+            endpoints[name] = replace(endpoint, azure=azure)
     alerts = document.table(("alerts",), top.get("alerts", {}))
     maintenance = document.table(("maintenance",), top.get("maintenance", {}))
     document.raise_mistakes()
-    return Settings(str(file), endpoints, checks, alerts, maintenance)
+    return Settings(str(file), endpoints, azure, checks, alerts, maintenance)
+
+
+def _azure(document: Document, value: object, folder: Path) -> AzureAccess:
+    at = ("azure",)
+    table = document.known(at, document.table(at, value), _AZURE_KEYS)
+    values = {key: document.checked((*at, key), value, _AZURE_KEYS[key]) for key, value in table.items()}
+    for key in ("auth_file", "certificate_file", "token_file", "ca_file"):
+        if values.get(key) is not None:
+            values[key] = str(folder / Path(values[key]).expanduser())
+    return AzureAccess(**{key: value for key, value in values.items() if value is not None})
 
 
 def _endpoint(document: Document, name: str, table: dict[str, Any], folder: Path) -> Endpoint | None:
@@ -60,14 +73,14 @@ def _endpoint(document: Document, name: str, table: dict[str, Any], folder: Path
     values = {key: document.checked((*at, key), value, _ENDPOINT_KEYS[key]) for key, value in table.items()}
     if "scoring_uri" not in table:
         document.mistake(at, "scoring_uri is missing; allowed: the https address that Azure shows")
-    sources = [key for key in ("key_env", "key_file", "key_vault") if key in table]
+    sources = [key for key in ("key_env", "key_file", "key_vault", "key_keyring") if key in table]
     if len(sources) > 1:
         document.mistake((*at, sources[1]), f"{' and '.join(sources)} are both given; allowed: one of them")
     if sources and values.get("auth") == "none":
         document.mistake((*at, "auth"), f"`none` although {sources[0]} is given; allowed: key, token, entra")
     if len(document.mistakes) > noted:
         return None
-    for key in ("azure_token_file", "ca_file", "key_file", "scenario"):
+    for key in ("azure_token_file", "ca_file", "key_file", "secondary_key_file", "scenario"):
         if key in values:
             values[key] = str(folder / Path(values[key]).expanduser())
     if "request_timeout" in values:
@@ -100,6 +113,9 @@ _ENDPOINT_KEYS: dict[str, Callable[[object], Any]] = {
     "key_env": lambda value: checked_env_name(as_text(value)),
     "key_file": as_text,
     "key_vault": as_text,
+    "key_keyring": as_text,
+    "secondary_key_env": lambda value: checked_env_name(as_text(value)),
+    "secondary_key_file": as_text,
     "scenario": _scenario_path,
     "goals": as_texts,
     "need": _need,
@@ -113,4 +129,17 @@ _ENDPOINT_KEYS: dict[str, Callable[[object], Any]] = {
     "instances": as_count,
     "max_concurrent": as_count,
     "request_timeout": as_duration_ns,
+}
+_AZURE_KEYS: dict[str, Callable[[object], Any]] = {
+    "auth": one_of(AZURE_AUTH_KINDS),
+    "cloud": one_of(CLOUDS),
+    "tenant_id": as_text,
+    "client_id": as_text,
+    "auth_file": as_text,
+    "certificate_file": as_text,
+    "token_file": as_text,
+    "authority": lambda value: checked_uri(as_text(value)),
+    "arm_url": lambda value: checked_uri(as_text(value)),
+    "mms_url": lambda value: checked_uri(as_text(value)),
+    "ca_file": as_text,
 }
