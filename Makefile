@@ -20,7 +20,7 @@ check: $(VENV)/.redline-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/cog -I . --check $(GENERATED)
-	$(BIN)/pytest
+	$(BIN)/pytest -n 3 --dist loadfile
 
 docs: $(VENV)/.redline-dev
 	$(BIN)/cog -I . -r $(GENERATED)

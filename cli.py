@@ -291,7 +291,7 @@ def _reported(folder: Path, *, json: bool, out: Path | None = None, verdict: dic
     columns, color = screen()
     found = recorded(folder)
     found = replace(found, verdict=found.verdict or verdict)
-    result = rendered(found, color=color, width=columns)
+    result = rendered(found, color=color, width=columns, causes=telling.causes_of(found))
     say(result.json if json else result.text)
     write_renderings(out or folder, result.files)
     return result.exit_code

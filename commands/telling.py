@@ -18,8 +18,10 @@ from commands.output import say, screen
 from scoring.errors import Exit, RedlineError
 
 if TYPE_CHECKING:
+    from capacity.recorded import Recorded
     from reports.errors import ErrorsReport
     from reports.rendered import Rendered
+    from scoring.told import Finding
 
 ERRORS_EXAMPLE = "Example: redline report errors churn-prod --since 24h --out report"
 LATENCY_EXAMPLE = "Example: redline report latency churn-prod --since 24h"
@@ -125,6 +127,14 @@ def logs(
 def _is_log(name: str, config: str) -> bool:
     """True for what is there, and where no file describes endpoints."""
     return name == "-" or os.access(name, os.F_OK) or not os.access(config, os.F_OK)
+
+
+def causes_of(found: Recorded) -> tuple[Finding, ...]:
+    """Why requests of the run failed, by what their sender saw."""
+    from capacity.told import told_by
+    from monitor.diagnosis import diagnose as conclude
+
+    return conclude(told_by(found)).findings
 
 
 def errors_of_run(run: Path, *, wait_s: float) -> ErrorsReport:

@@ -43,6 +43,7 @@ _MAX_RESTART_S = 30.0
 _WORKERS_S = 30.0  # for the other workers of a server whose first one answers
 _WORKER_READY = re.compile(r"Worker with pid (\d+) ready for serving traffic")
 
+_BESIDE_THE_SCRIPT = ("Exception in thread", "Exception ignored in")
 _OLD_SERVER = re.compile(r"Azure ML Inferencing HTTP server v0\.[0-7]\.")
 
 
@@ -318,16 +319,21 @@ class InferenceServers:
 def why_it_ended(log: str) -> str:
     """The last line of the first traceback of the log: what the script raised; without one the log's last line.
 
-    Tracebacks that a server writes while it scores (`Encountered Exception`) do not count.
+    Tracebacks that a server writes while it scores (`Encountered Exception`) do not count, nor those of threads and of
+    an interpreter that shuts down: they say nothing of the script.
 
     >>> why_it_ended('Traceback (most recent call last):\\n  File "score.py", line 2\\nValueError: no\\nWorker failed')
     'ValueError: no'
+    >>> why_it_ended('Exception in thread a:\\nTraceback (most recent call last):\\nAttributeError: x\\nno module b')
+    'no module b'
     >>> why_it_ended('')
     'it ended without a word'
     """
     lines = [line.rstrip() for line in log.splitlines() if line.strip()]
     for start, line in enumerate(lines):
-        if line.endswith("Traceback (most recent call last):") and "Encountered Exception" not in line:
+        before = lines[start - 1] if start else ""
+        is_of_script = "Encountered Exception" not in line and not before.startswith(_BESIDE_THE_SCRIPT)
+        if line.endswith("Traceback (most recent call last):") and is_of_script:
             for after in lines[start + 1 :]:
                 if not after.startswith(" "):
                     return after

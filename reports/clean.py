@@ -13,6 +13,7 @@ from enum import Enum
 from typing import Any, TypeVar
 
 from capacity.verdict import Recommended
+from scoring.access import AzureAccess
 from scoring.endpoint import Endpoint
 from scoring.redact import redact
 from scoring.text import harmless
@@ -24,6 +25,9 @@ _HIDDEN: dict[str, Any] = dict.fromkeys(
         "key_env",
         "key_file",
         "key_vault",
+        "key_keyring",
+        "secondary_key_env",
+        "secondary_key_file",
         "ca_file",
         "scenario",
         "arm_id",
@@ -33,7 +37,7 @@ _HIDDEN: dict[str, Any] = dict.fromkeys(
         "metrics_url",
         "azure_token_file",
     )
-)
+) | {"azure": AzureAccess()}
 
 Value = TypeVar("Value")
 

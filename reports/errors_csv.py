@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from reports.csvout import Cell, csv_text
 from reports.errors import ErrorsReport
-from reports.errors_json import instant
+from reports.words import instant
 
 _CODES = (
     "status",

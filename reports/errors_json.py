@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
+from reports.causes import finding_json
 from reports.errors import ErrorsReport
 from reports.errors_change import Change
 from reports.errors_codes import CodeCount
 from reports.errors_counts import Latency
 from reports.errors_metrics import MetricRow
 from reports.errors_sources import SourceRow
-from reports.errors_trust import instant_text
 from reports.errors_words import exit_code, headline, verdict_word
 from reports.jsonout import SCHEMA, document_text, endpoint_facts
+from reports.words import instant
 from scoring.served import Leak
-from scoring.told import Finding, Group
+from scoring.told import Group
 
 NAMES = ("p50", "p95", "p99", "max")
 
@@ -87,17 +87,6 @@ def group_json(group: Group) -> dict[str, Any]:
     }
     names = ("why", "frame", "sample", "deployments", "instances", "trend", "request_ids", "thrown_count")
     return first | {name: getattr(group, name) for name in names} | {"by_status": dict(group.by_label)}
-
-
-def finding_json(finding: Finding) -> dict[str, Any]:
-    """One finding, the contract's fields first."""
-    names = ("rule", "confidence", "count", "next_step", "cause", "labels", "evidence", "counter_evidence", "missing")
-    times = {"first_at": instant(finding.first_at), "last_at": instant(finding.last_at)}
-    return (
-        {name: getattr(finding, name) for name in names}
-        | times
-        | {"request_ids": finding.request_ids, "frame": finding.frame}
-    )
 
 
 def leak_json(leak: Leak) -> dict[str, Any]:
@@ -241,8 +230,3 @@ def _change(found: Change) -> dict[str, Any]:
         ],
         "more_gone_groups": found.more_gone,
     }
-
-
-def instant(at: datetime | None) -> str | None:
-    """RFC 3339, UTC."""
-    return None if at is None else instant_text(at)

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from reports.errors import ErrorsReport
-from reports.errors_trust import instant_text
 from reports.errors_words import clause, exceeds, exit_code, headline, share_words
 from reports.junit import Case, suite_xml
 from reports.sarif import meaning_of
+from reports.words import instant_text
 from scoring.errors import Exit
 from scoring.served import Leak
 from scoring.told import Finding

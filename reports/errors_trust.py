@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from reports.errors_counts import Part
 from reports.errors_sources import NAMES, SourceRow
-from reports.words import instant_words, percent
+from reports.words import instant_text, instant_words, percent
 from scoring.account import Account
 from scoring.served import Source
 from scoring.told import Diagnosis, Told
@@ -191,13 +191,3 @@ def _client(told: Told) -> list[TrustRow]:
             TrustRow("Clocks", word, f"the server's is {show_seconds(abs(ahead_s))} {direction} this machine's")
         )
     return rows
-
-
-def instant_text(at: datetime) -> str:
-    """RFC 3339 in UTC, with a fraction only where there is one.
-
-    >>> from datetime import UTC
-    >>> instant_text(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
-    '2026-01-02T03:04:05Z'
-    """
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")

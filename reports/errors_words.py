@@ -8,10 +8,10 @@ from reports.errors import ErrorsReport
 from reports.errors_change import Change, CodeChange, TimeChange
 from reports.errors_counts import Quantile
 from reports.errors_sources import EMPTY
-from reports.errors_trust import correction_words, instant_text
+from reports.errors_trust import correction_words
 from reports.numbers import Number
 from reports.sarif import meaning_of
-from reports.words import instant_words, percent, sentence_case
+from reports.words import instant_text, instant_words, percent, sentence_case
 from scoring.errors import Exit
 from scoring.served import Source
 from scoring.told import Finding

@@ -12,6 +12,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
+from reports.causes import MOST, sure_words
 from reports.certificate import certificate, fairness
 from reports.clean import harmless_copy
 from reports.codes import codes_table
@@ -105,6 +106,8 @@ def _values(report: LimitReport) -> dict[str, Any]:
         "limits": limits_table(report),
         "plots": plots(report),
         "codes": codes_table(report),
+        "causes": report.causes[:MOST],
+        "sure": sure_words,
         "levels": [(level, level_marks(report.verdict, level.users)) for level in report.verdict.levels],
         "latency": latency_table(report),
         "certificate": certificate(report),

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from capacity.verdict import Level, Limit
+from reports.causes import finding_json
 from reports.certificate import certificate, fairness
 from reports.clean import harmless_copy
 from reports.codes import CodeRow, codes_table
@@ -60,6 +61,7 @@ def load_json(report: LoadReport) -> str:
         "endpoint": endpoint_facts(clean.endpoint),
         "run_facts": asdict(clean.run_facts),
         "failures": [asdict(one) for one in clean.failures],
+        "findings": [finding_json(one) for one in clean.causes],
     }
     return document_text(document)
 
@@ -81,6 +83,7 @@ def _limit_extras(clean: LimitReport) -> dict[str, Any]:
         "endpoint": endpoint_facts(clean.endpoint),
         "run_facts": asdict(clean.run_facts),
         "failures": [asdict(one) for one in clean.failures],
+        "findings": [finding_json(one) for one in clean.causes],
     }
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from capacity.verdict import Kind, Level, Limit, Recommended, Sizing, Verdict
 from reports.words import concurrent, percent, sentence_case, show_rps, users_words
 from scoring.endpoint import Endpoint
+from scoring.told import Finding
 from scoring.units import show_count, show_ratio
 
 
@@ -50,6 +51,7 @@ class LimitReport:
     run: str  # folder name
     run_facts: RunFacts
     failures: tuple[FailureSample, ...] = field(default=())
+    causes: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from capacity.verdict import Client, Cost, Level
 from reports.limit import FailureSample, RunFacts
 from reports.words import concurrent, show_rps
 from scoring.endpoint import Endpoint
+from scoring.told import Finding
 from scoring.units import show_ms, show_ratio
 
 
@@ -50,6 +51,7 @@ class LoadReport:
     run: str  # folder name
     run_facts: RunFacts
     failures: tuple[FailureSample, ...] = ()
+    causes: tuple[Finding, ...] = ()
     mean_ms: float | None = None
     received_bytes: int | None = None  # body bytes of all answers
     interrupted: bool = False

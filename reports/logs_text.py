@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Protocol
 
 from reports.clean import clean_text
-from reports.errors_trust import instant_text
 from reports.terminal import TONES, whole
 from reports.texttable import painted
+from reports.words import instant_text
 from scoring.account import is_good
 from scoring.units import show_ms
 

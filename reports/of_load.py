@@ -17,6 +17,7 @@ from capacity.verdict import Client, Cost
 from reports.load import LoadReport, Percentile, Threshold
 from reports.of_run import run_facts, samples
 from scoring.attempt import FAILURE_NUMBER, FLAG_TRANSIENT, Failure
+from scoring.told import Finding
 from scoring.units import MS, S
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ PERCENTILES = (("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("p99.9
 BATCH_S = 1.0
 
 
-def load_report(found: Recorded) -> LoadReport | None:
+def load_report(found: Recorded, causes: Sequence[Finding] = ()) -> LoadReport | None:
     """The report of a load run; None when not one attempt was recorded after the transient."""
     run, rows = found.run, found.rows
     health, interrupted = health_of(found.levels), not was_held_to_the_end(found.levels)
@@ -50,6 +51,7 @@ def load_report(found: Recorded) -> LoadReport | None:
         run=str(run.folder),
         run_facts=run_facts(run, rows, finished=not interrupted),
         failures=samples(found.failures),
+        causes=tuple(causes),
         mean_ms=float(np.mean(good["done_ns"] - good["sent_ns"])) / MS if len(good) else None,
         received_bytes=int(kept["received_bytes"].sum()),
         interrupted=interrupted,

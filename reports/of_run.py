@@ -12,6 +12,7 @@ from capacity.need import parse_need
 from capacity.recommend import decide, recommend
 from capacity.verdict import Verdict
 from reports.limit import FailureSample, LimitReport, RunFacts
+from scoring.told import Finding
 
 if TYPE_CHECKING:
     from capacity.plan import Plan
@@ -22,7 +23,14 @@ SAMPLES_PER_LABEL = 3
 
 
 def limit_report(
-    run: Run, verdict: Verdict, rows: Rows, failures: Iterable[Mapping[str, Any]], *, finished: bool, where: str
+    run: Run,
+    verdict: Verdict,
+    rows: Rows,
+    failures: Iterable[Mapping[str, Any]],
+    *,
+    finished: bool,
+    where: str,
+    causes: Sequence[Finding] = (),
 ) -> LimitReport:
     """The report of a limit run. `where` is the run folder as the person can type it."""
     need = parse_need(run.plan.need)
@@ -36,6 +44,7 @@ def limit_report(
         run=where,
         run_facts=run_facts(run, rows, finished=finished),
         failures=samples(failures),
+        causes=tuple(causes),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from capacity.exits import exit_of
 from capacity.journal import unfinished_verdict
 from capacity.recorded import Recorded
@@ -17,23 +19,30 @@ from reports.of_run import limit_report
 from reports.rendered import Rendered
 from reports.terminal import limit_text, load_text
 from scoring.errors import Exit, RedlineError
+from scoring.told import Finding
 
 __all__ = ["Rendered", "rendered"]
 
 
-def rendered(found: Recorded, *, color: bool, width: int) -> Rendered:
-    """The report of the run: of a load when it was one and load was sent, else of a search for the limit."""
+def rendered(found: Recorded, *, color: bool, width: int, causes: Sequence[Finding] = ()) -> Rendered:
+    """The report of the run: of a load when it was one and load was sent, else of a search for the limit.
+
+    `causes`: why its requests failed, as far as was found out.
+    """
     if found.verdict is not None:
-        return _limit(found, verdict_from(found.verdict), finished=True, color=color, width=width)
+        verdict = verdict_from(found.verdict)
+        return _limit(found, verdict, causes, finished=True, color=color, width=width)
     if found.run.plan.command == "load":
-        return _load(found, color=color, width=width)
+        return _load(found, causes, color=color, width=width)
     verdict = unfinished_verdict(found.run.plan, found.levels, found.rows)
-    return _limit(found, verdict, finished=False, color=color, width=width)
+    return _limit(found, verdict, causes, finished=False, color=color, width=width)
 
 
-def _limit(found: Recorded, verdict: Verdict, *, finished: bool, color: bool, width: int) -> Rendered:
+def _limit(
+    found: Recorded, verdict: Verdict, causes: Sequence[Finding], *, finished: bool, color: bool, width: int
+) -> Rendered:
     where = str(found.run.folder)
-    report = limit_report(found.run, verdict, found.rows, found.failures, finished=finished, where=where)
+    report = limit_report(found.run, verdict, found.rows, found.failures, finished=finished, where=where, causes=causes)
     document = limit_json(report)
     files = {
         "report.html": limit_html(report, stylesheet="report.css"),
@@ -52,8 +61,8 @@ def _limit(found: Recorded, verdict: Verdict, *, finished: bool, color: bool, wi
     )
 
 
-def _load(found: Recorded, *, color: bool, width: int) -> Rendered:
-    report = load_report(found)
+def _load(found: Recorded, causes: Sequence[Finding], *, color: bool, width: int) -> Rendered:
+    report = load_report(found, causes)
     if report is None:
         raise RedlineError(
             f"{found.run.folder} holds no answer to report on", "hold the load longer: --for 30s", Exit.UNFAIR

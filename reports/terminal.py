@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from capacity.verdict import Level
+from reports.causes import causes_block
 from reports.certificate import certificate, client_words, fairness
 from reports.clean import harmless_copy
 from reports.codes import codes_table, failures_words
@@ -44,6 +45,7 @@ def limit_text(report: LimitReport, *, color: bool, width: int) -> str:
         _figures(clean, width),
         _levels(clean, width),
         _codes(clean, color, width),
+        causes_block(clean.causes, color=color, width=width),
         _latency(clean, width),
         _recommended(clean, color, width),
         _certificate(clean, color, width),
@@ -220,6 +222,7 @@ def load_text(report: LoadReport, *, color: bool, width: int) -> str:
         _thresholds(clean, width),
         _load_figures(clean, width),
         _percentiles(clean, width),
+        causes_block(clean.causes, color=color, width=width),
         "\n".join(wrapped(client_words(clean.client), width)),
         pairs_of((("records", clean.run),), width),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from datetime import UTC, datetime
 
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)?[,;:]? ")
 _UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)")
@@ -81,3 +82,18 @@ def sentence_case(text: str) -> str:
     ('Carries 40 requests/s', 'scoring_timeout_ms: 40', '')
     """
     return text[:1].upper() + text[1:] if _WORD.match(text) else text
+
+
+def instant_text(at: datetime) -> str:
+    """RFC 3339 in UTC, with a fraction only where there is one.
+
+    >>> from datetime import UTC
+    >>> instant_text(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+    '2026-01-02T03:04:05Z'
+    """
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def instant(at: datetime | None) -> str | None:
+    """RFC 3339, UTC."""
+    return None if at is None else instant_text(at)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from capacity.verdict import Client, Cost, Kind, Level, Limit, Recommended, Sizing, Trial, Verdict
 from reports.limit import FailureSample, LimitReport, RunFacts
 from scoring.endpoint import Endpoint, Hosting
+from scoring.told import Finding
 
 FAIR = Client(valid=True, reasons=(), lag_p99_ms=1.2, timely_ratio=0.9998, cpu_ratio=0.41, run_queue_ratio=0.012)
 SATURATED = Client(
@@ -68,6 +69,18 @@ def queued_level(users: int, knee: int, service_ms: float = 80.0, seconds: float
         max_ms=service_ms * 3.1 * wait**1.25,
         trial_count=1,
     )
+
+
+OVERLOAD = Finding(
+    rule="D01",
+    cause="more requests were in flight than the replicas take",
+    confidence="high",
+    count=62,
+    labels=("503",),
+    evidence=("62 answers of 503 above 8 users, none below",),
+    counter_evidence=(),
+    next_step="add replicas, or keep to 8 users.",
+)
 
 
 def facts(**changed: object) -> RunFacts:
@@ -204,7 +217,9 @@ def report(verdict: Verdict, **changed: object) -> LimitReport:
 
 def cliff() -> LimitReport:
     """AKS, 4 × 2 places, a need of 250 requests/s."""
-    return report(cliff_verdict(), decision="GO", decision_sentence="carries 392 requests/s, needs 250: 1.6×")
+    return report(
+        cliff_verdict(), decision="GO", decision_sentence="carries 392 requests/s, needs 250: 1.6×", causes=(OVERLOAD,)
+    )
 
 
 def managed() -> LimitReport:
@@ -387,6 +402,7 @@ def hostile(mark: str) -> LimitReport:
         run=mark,
         run_facts=facts(command=mark, goals=(mark,), versions={mark: mark}, configuration_hash=mark, started_at=mark),
         failures=(FailureSample(mark, 9, mark, mark), FailureSample("503", 9, mark, mark)),
+        causes=(Finding(mark, mark, "low", 9, (mark,), (mark,), (mark,), mark, missing=(mark,)),),
     )
 
 

@@ -30,11 +30,21 @@ def test_the_title_is_the_verdict() -> None:
 
 
 def test_the_questions_are_answered_in_their_order() -> None:
-    """Verdict, limits, load, codes, latency, settings, certificate, appendix."""
+    """Verdict, limits, load, codes, causes, latency, settings, certificate, appendix."""
     sections = [
         attrs["id"] for tag, attrs in Tags(limit_html(samples.cliff())).found if tag == "section" and "id" in attrs
     ]
-    assert sections == ["verdict", "limits", "load", "codes", "latency", "settings", "certificate", "appendix"]
+    assert sections == [
+        "verdict",
+        "limits",
+        "load",
+        "codes",
+        "causes",
+        "latency",
+        "settings",
+        "certificate",
+        "appendix",
+    ]
 
 
 def test_the_page_is_complete_in_itself() -> None:
