@@ -1,57 +1,70 @@
-"""Edge: a credential for Azure's own APIs (logs, metrics), through azure-identity. Never shown, stored or passed on."""
+"""Edge: a credential for Azure's own APIs, through azure-identity. Never shown, stored or passed on."""
 
 from __future__ import annotations
 
-import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+import os
+import sys
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
+from scoring.access import AzureAccess
 from scoring.endpoint import Endpoint
-from scoring.errors import Exit, RedlineError
+from scoring.identity.surroundings import watching_nobody
 
 if TYPE_CHECKING:
-    from azure.core.credentials import AccessToken, TokenCredential
+    from azure.core.credentials import TokenCredential
 
-_MAX_TOKEN_BYTES = 65_536
-_LIFE_S = 300
+    from scoring.controlplane.clouds import Cloud
+    from scoring.identity.signin import SignedIn
 
 
-def azure_credential(endpoint: Endpoint) -> TokenCredential:
-    """The token in `azure_token_file` where one is named, else azure-identity's default chain without a browser.
+def arm_scope(cloud: Cloud) -> str:
+    """The scope of Azure Resource Manager."""
+    return cloud.arm_scope
 
-    Raises RedlineError (exit 4) for a file that cannot be read. The chain itself is tried at the first request.
+
+def tell(text: str) -> None:
+    """One line for the person, on stderr: a code to type in stands there."""
+    if sys.stderr is not None:
+        print(text, file=sys.stderr, flush=True)
+
+
+def signed_in(
+    access: AzureAccess,
+    *,
+    environ: Mapping[str, str],
+    may_ask: bool,
+    say: Callable[[str], None] = tell,
+    scope_of: Callable[[Cloud], str] = arm_scope,
+) -> SignedIn:
+    """The credential that gives a token for a scope of its cloud (ARM's where none is named), and which one it is.
+
+    RedlineError (exit 4) where none does. A person is asked only where `may_ask`, and never in CI.
+    """
+    from scoring.identity import signin
+
+    return signin.signed_in(access, environ=environ, may_ask=may_ask, say=say, scope_of=scope_of)
+
+
+def azure_credential(endpoint: Endpoint, *, say: Callable[[str], None] = tell) -> TokenCredential:
+    """The token in `azure_token_file` where one is named, else whoever [azure] says, or the first that serves.
+
+    It gives tokens for the logs, and `say` is told who it is. Raises RedlineError (exit 4) where nobody can sign in.
     """
     if endpoint.azure_token_file is not None:
-        return _FileToken(endpoint.azure_token_file, endpoint.name)
-    from azure.identity import DefaultAzureCredential
+        from scoring.identity.credentials import FileToken
 
-    return DefaultAzureCredential(exclude_interactive_browser_credential=True)
+        return FileToken(endpoint.azure_token_file, f"`{endpoint.name}`")
+    may_ask = can_ask(os.environ)
+    found = signed_in(
+        endpoint.azure, environ=os.environ, may_ask=may_ask, say=say, scope_of=lambda cloud: cloud.logs_scope
+    )
+    say(f"signed in to Azure as {found.used}")
+    return found.credential
 
 
-class _FileToken:
-    """The token that stands in a file, read anew each time it is asked for: whoever renews it writes it there."""
-
-    def __init__(self, path: str, name: str) -> None:
-        self._path = Path(path)
-        self._name = name
-        self._token()
-
-    def get_token(self, *_scopes: str, **_options: Any) -> AccessToken:
-        from azure.core.credentials import AccessToken
-
-        return AccessToken(self._token(), int(time.time()) + _LIFE_S)
-
-    def _token(self) -> str:
-        hint = "az account get-access-token --resource https://api.loganalytics.io --query accessToken -o tsv"
-        try:
-            with self._path.open("rb") as file:
-                token = file.read(_MAX_TOKEN_BYTES).decode("ascii").strip()
-        except OSError as error:
-            reason = error.strerror or type(error).__name__
-            message = f"`{self._name}`: the token file {self._path} cannot be read: {reason}"
-            raise RedlineError(message, hint, Exit.NO_ENTRY) from error
-        except UnicodeDecodeError:
-            token = ""
-        if not token or not all("!" <= char <= "~" for char in token):
-            raise RedlineError(f"`{self._name}`: the token file {self._path} holds no token", hint, Exit.NO_ENTRY)
-        return token
+def can_ask(environ: Mapping[str, str]) -> bool:
+    """Whether a person sits at a terminal here, who can be asked to sign in."""
+    if watching_nobody(environ) is not None or sys.stdin is None or sys.stderr is None:
+        return False
+    return sys.stdin.isatty() and sys.stderr.isatty()

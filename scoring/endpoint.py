@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
-from scoring.access import AzureAccess
+from scoring.access import AZURE_AUTH_KINDS, AzureAccess
 from scoring.errors import RedlineError
 from scoring.text import harmless
 
@@ -157,6 +157,22 @@ def checked_deployment(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
         raise RedlineError(f"`{harmless(name, max_chars=60)}` is no deployment name", "letters, digits and dashes")
     return name
+
+
+def with_access(endpoint: Endpoint, auth: str | None, ca_file: str | None) -> Endpoint:
+    """The endpoint with what --auth and --ca-file say; None leaves what is there.
+
+    A kind of sign-in that is chosen so comes before `azure_token_file`.
+    """
+    access = endpoint.azure
+    if auth is not None:
+        if auth not in AZURE_AUTH_KINDS:
+            seen = harmless(auth, max_chars=60)
+            raise RedlineError(f"--auth {seen} is no way to sign in to Azure", f"one of: {', '.join(AZURE_AUTH_KINDS)}")
+        endpoint, access = replace(endpoint, azure_token_file=None), replace(access, auth=auth)
+    if ca_file is not None:
+        endpoint, access = replace(endpoint, ca_file=ca_file), replace(access, ca_file=ca_file)
+    return replace(endpoint, azure=access)
 
 
 def request_headers(endpoint: Endpoint, scenario: Scenario, key: str | None, request_id: str) -> list[tuple[str, str]]:

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from scoring.access import AZURE_AUTH_KINDS, CLOUDS, AzureAccess
+from scoring.alertplan import AlertPlan, Window, alert_plan, windows
+from scoring.checkplan import CheckPlan, check_dependencies, check_plan
 from scoring.endpoint import AUTH_KINDS, Endpoint, Hosting, checked_deployment, checked_env_name, checked_uri
 from scoring.errors import RedlineError
 from scoring.files import toml_at
@@ -25,14 +27,14 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 @dataclass(frozen=True)
 class Settings:
-    """What redline.toml says. `checks`, by endpoint name, `alerts` and `maintenance` are tables as they stand there."""
+    """What redline.toml says. `checks` has a plan for every endpoint, by its name."""
 
     path: str
     endpoints: dict[str, Endpoint]
     azure: AzureAccess = field(default_factory=AzureAccess)
-    checks: dict[str, dict[str, Any]] = field(default_factory=dict)
-    alerts: dict[str, Any] = field(default_factory=dict)
-    maintenance: dict[str, Any] = field(default_factory=dict)
+    checks: dict[str, CheckPlan] = field(default_factory=dict)
+    alerts: AlertPlan = field(default_factory=AlertPlan)
+    maintenance: tuple[Window, ...] = ()
 
 
 def read_settings(path: str | os.PathLike[str]) -> Settings:
@@ -41,18 +43,27 @@ def read_settings(path: str | os.PathLike[str]) -> Settings:
     document = toml_at(file)
     top = document.known((), document.values, ("azure", "endpoints", "alerts", "maintenance"))
     azure = _azure(document, top.get("azure", {}), file.resolve().parent)
-    endpoints, checks = {}, {}
+    endpoints: dict[str, Endpoint] = {}
+    checks: dict[str, CheckPlan] = {}
     for name, value in document.table(("endpoints",), top.get("endpoints", {})).items():
         at = ("endpoints", name)
         table = document.known(at, document.table(at, value), (*_ENDPOINT_KEYS, "checks"))
-        checks[name] = document.table((*at, "checks"), table.pop("checks", {}))
+        checks[name] = check_plan(document, (*at, "checks"), table.pop("checks", {}))
         endpoint = _endpoint(document, name, table, file.resolve().parent)
         if endpoint is not None:
             endpoints[name] = replace(endpoint, azure=azure)
-    alerts = document.table(("alerts",), top.get("alerts", {}))
-    maintenance = document.table(("maintenance",), top.get("maintenance", {}))
+    check_dependencies(document, checks)
+    alerts = _alerts(document, top.get("alerts", {}), file.resolve().parent)
+    maintenance = windows(document, ("maintenance",), top.get("maintenance", {}), checks)
     document.raise_mistakes()
     return Settings(str(file), endpoints, azure, checks, alerts, maintenance)
+
+
+def _alerts(document: Document, value: object, folder: Path) -> AlertPlan:
+    alerts = alert_plan(document, ("alerts",), value)
+    if alerts.apprise_file is None:
+        return alerts
+    return replace(alerts, apprise_file=str(folder / Path(alerts.apprise_file).expanduser()))
 
 
 def _azure(document: Document, value: object, folder: Path) -> AzureAccess:

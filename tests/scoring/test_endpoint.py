@@ -153,7 +153,6 @@ def test_a_key_comes_from_the_variable_or_the_file(tmp_path: Path) -> None:
             "`churn`: the key file /nowhere/key cannot be read: No such file or directory",
         ),
         ({"key_file": "/"}, {}, "cannot be read: Is a directory"),
-        ({"key_vault": "https://v/secrets/k"}, {}, "key_vault is not read by this version"),
         ({"auth": "key"}, {}, "no key_env or key_file says where the credential is"),
     ],
 )

@@ -9,11 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scoring.alertplan import AlertPlan, Window
+from scoring.checkplan import CheckPlan
+from scoring.cron import Cron
 from scoring.endpoint import Hosting
 from scoring.errors import Exit, RedlineError
 from scoring.settings import read_settings
 from scoring.tomlfile import Document, lines_of_keys
-from scoring.units import S
+from scoring.units import HOUR, MIN, S
 
 URI = 'scoring_uri = "https://churn.example/score"\n'
 FULL = """\
@@ -38,9 +41,10 @@ every = "5m"
 scoring_uri = "http://127.0.0.1:5001/score"
 key_file = "/run/key"
 [alerts]
-to = "nobody"
-[maintenance]
-windows = []
+remind = "2h"
+[maintenance.patching]
+cron = "0 2 * * SUN"
+for = "2h"
 """
 
 
@@ -69,8 +73,9 @@ def test_every_key_of_the_contract_is_read(tmp_path: Path) -> None:
     assert (endpoint.instances, endpoint.max_concurrent, endpoint.request_timeout_ns) == (2, 4, 5 * S)
     assert (endpoint.expected_admitted, endpoint.arm_id, endpoint.workspace_id) == (16, "/subscriptions/0/x", "0000")
     assert (settings.endpoints["other"].key_file, settings.endpoints["other"].auth) == ("/run/key", "key")
-    assert settings.checks == {"churn-prod": {"every": "5m"}, "other": {}}
-    assert (settings.alerts, settings.maintenance) == ({"to": "nobody"}, {"windows": []})
+    assert settings.checks == {"churn-prod": CheckPlan(every_ns=5 * MIN), "other": CheckPlan()}
+    assert settings.alerts == AlertPlan(remind_ns=2 * HOUR)
+    assert settings.maintenance == (Window("patching", cron=Cron("0 2 * * SUN"), for_ns=2 * HOUR),)
 
 
 def test_an_empty_file_has_no_endpoints(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""A first redline.toml: from a workspace and a name, from YAML of Azure ML, or from an address."""
