@@ -39,6 +39,10 @@ class Cause(Enum):
     NO_KEY = 7
     NO_DEPLOYMENT = 8
     LONG_ID = 9
+    NO_TOKEN = 10
+    WRONG_TOKEN = 11  # malformed, of another issuer, or for another audience
+    EXPIRED_TOKEN = 12
+    NO_RIGHT = 13  # the token is good, its principal may not score
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,10 @@ _MANAGED = {
     Cause.CRASHED: Canned(424, b"upstream closed the connection" + TROUBLESHOOTING, _TEXT, _reason("model_error", "")),
     Cause.WRONG_KEY: Canned(401, b"key_auth_access_denied"),
     Cause.NO_KEY: Canned(401, b"key_auth_bad_header_forbidden"),
+    Cause.NO_TOKEN: Canned(401, b"token_auth_bad_header_forbidden"),
+    Cause.WRONG_TOKEN: Canned(401, b"token_auth_access_denied"),
+    Cause.EXPIRED_TOKEN: Canned(401, b"token_auth_token_expired"),
+    Cause.NO_RIGHT: Canned(403, b"token_auth_permission_denied: onlineEndpoints/score/action"),
 }
 
 
@@ -97,6 +105,10 @@ REASONS = {
     Cause.NO_KEY: "key_auth_bad_header_forbidden",
     Cause.NO_DEPLOYMENT: "traffic_group_not_found",
     Cause.LONG_ID: "request_header_too_large",
+    Cause.NO_TOKEN: "token_auth_bad_header_forbidden",
+    Cause.WRONG_TOKEN: "token_auth_access_denied",
+    Cause.EXPIRED_TOKEN: "token_auth_token_expired",
+    Cause.NO_RIGHT: "token_auth_permission_denied",
 }
 """The word for each cause in the traffic log of a managed endpoint. Those that no header carries are ours."""
 
@@ -111,6 +123,10 @@ def _routed(cause: Cause, hosting: str, name: str, timeout_ms: int) -> Canned:
         Cause.CRASHED: (502, "Replica closed connection before replying"),
         Cause.WRONG_KEY: (401, "Unauthorized: wrong key"),
         Cause.NO_KEY: (401, "Unauthorized: no key in the Authorization header"),
+        Cause.NO_TOKEN: (401, "Unauthorized: no token in the Authorization header"),
+        Cause.WRONG_TOKEN: (401, "Unauthorized: wrong token"),
+        Cause.EXPIRED_TOKEN: (401, "Unauthorized: the token has expired"),
+        Cause.NO_RIGHT: (403, "Forbidden: the principal may not score"),
     }
     if hosting == "aci":
         texts[Cause.TIMED_OUT] = (

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
+from localazure import flagvalues as of
 from localazure.answers import HOSTINGS
+from localazure.identity.roles import ROLES
 from localazure.model import MS, S, Truth
 from localazure.telemetry.settings import FORMATS, SOURCES
 
-_UNIT_NS = {"us": 1_000, "ms": MS, "s": S, "m": 60 * S, "h": 3600 * S}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s|m|h)")
-_RATIO = re.compile(r"(\d+(?:\.\d+)?)(%?)")
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,31}")
 LOCAL_TIMEOUT_NS = 3_600 * S  # SCORING_TIMEOUT_MS of the inference server, where no front end stands before it
 EXAMPLE = """example:
   %(prog)s --hosting aks --instances 4 --max-concurrent 2 --service-time 20ms --for 5m
@@ -50,6 +47,20 @@ class Telemetry:
 
 
 @dataclass(frozen=True, slots=True)
+class Control:
+    """Who may do what, and what the control plane says of the endpoint. Times in nanoseconds."""
+
+    is_on: bool = True
+    token_life_ns: int = 3_600 * S
+    rotate_every_ns: int | None = None  # None: keys stay
+    roles: tuple[str, ...] = ("data-scientist", "monitoring-reader")
+    has_app_insights: bool = True
+    has_diagnostics: bool = True
+    worker_count: int = 1  # WORKER_COUNT of the deployment
+    client_certificate: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """What to serve. Times in nanoseconds; None where the flag was not given and has no default."""
 
@@ -78,6 +89,7 @@ class Options:
     log_file: str | None
     log_format: str
     telemetry: Telemetry = Telemetry()
+    control: Control = Control()
 
     @property
     def places_per_worker(self) -> int | None:
@@ -91,9 +103,11 @@ class Options:
 
     @property
     def scoring_path(self) -> str:
-        if self.hosting in ("aks", "kubernetes"):
-            return f"/api/v1/service/{self.name}/score"
-        return "/score"
+        return self.path_of(self.name)
+
+    def path_of(self, name: str) -> str:
+        """The scoring path of an endpoint of this name."""
+        return f"/api/v1/service/{name}/score" if self.hosting in ("aks", "kubernetes") else "/score"
 
     @property
     def admitted_count(self) -> int | None:
@@ -132,6 +146,7 @@ def parse(argv: Sequence[str], prog: str) -> Options:
         log_file=given.log_file,
         log_format=given.log_format,
         telemetry=_telemetry(given),
+        control=_control(given),
     )
 
 
@@ -141,6 +156,8 @@ def unused(options: Options) -> list[str]:
     if options.hosting not in ("aks", "kubernetes"):
         waits = (("--queue-wait", options.queue_wait_ns), ("--queue-length", options.queue_length))
         lines += [f"{flag} changes nothing on {options.hosting}" for flag, value in waits if value]
+    if options.hosting != "managed" and not options.control.has_diagnostics:
+        lines.append(f"--diagnostic-settings off changes nothing on {options.hosting}, which has none")
     if options.hosting != "managed" and options.rate_limit_rps is not None:
         lines.append(f"--rate-limit is a quota of managed endpoints; {options.hosting} has none on Azure")
     if options.entry_script is not None and options.telemetry.format != "otel":
@@ -184,6 +201,19 @@ def _telemetry(given: argparse.Namespace) -> Telemetry:
     )
 
 
+def _control(given: argparse.Namespace) -> Control:
+    return Control(
+        is_on=not given.no_identity,
+        token_life_ns=given.token_life,
+        rotate_every_ns=given.rotate_keys_every,
+        roles=tuple(dict.fromkeys(given.role)) or Control().roles,
+        has_app_insights=given.app_insights == "on",
+        has_diagnostics=given.diagnostic_settings == "on",
+        worker_count=given.worker_count or given.max_concurrent,
+        client_certificate=given.client_certificate,
+    )
+
+
 def _check(given: argparse.Namespace) -> None:
     faults = [given.crash_ratio, given.error_ratio, given.wrong_ratio, given.rubbish_ratio]
     if sum(faults) > 1:
@@ -224,6 +254,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     _add_faults(parser.add_argument_group("faults of the built-in model"))
     _add_script(parser.add_argument_group("your own model"))
     _add_telemetry(parser.add_argument_group("telemetry (App Insights, logs, metrics; needs redline[local])"))
+    _add_identity(parser.add_argument_group("identity and control plane (needs redline[local])"))
     _add_process(parser.add_argument_group("process"))
     return parser
 
@@ -231,33 +262,49 @@ def _parser(prog: str) -> argparse.ArgumentParser:
 def _add_hosting(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add("--hosting", choices=HOSTINGS, default="aks", help="whose limits, texts and headers (default: %(default)s)")
-    add("--instances", type=_count, default=1, metavar="I", help="replicas (default: %(default)s)")
-    add("--max-concurrent", type=_count, default=1, metavar="M", help="requests at a time per replica (default: 1)")
-    add("--queue-wait", type=_duration, default=0, metavar="T", help="wait for a free place, aks and kubernetes (0ms)")
-    add("--queue-length", type=_count, metavar="N", help="requests that may wait for a place (no bound)")
+    add("--instances", type=of.count, default=1, metavar="I", help="replicas (default: %(default)s)")
+    add("--max-concurrent", type=of.count, default=1, metavar="M", help="requests at a time per replica (default: 1)")
+    add(
+        "--queue-wait", type=of.duration, default=0, metavar="T", help="wait for a free place, aks and kubernetes (0ms)"
+    )
+    add("--queue-length", type=of.count, metavar="N", help="requests that may wait for a place (no bound)")
     add(
         "--request-timeout",
-        type=_positive_duration,
+        type=of.positive_duration,
         metavar="T",
         help="504, or 408 on managed, after this time since admission (5s; local: 500 after 1h of run())",
     )
     add("--routing", choices=("shared", "random"), default="shared", help="any free replica, or one drawn at random")
-    add("--rate-limit", type=_count, metavar="RPS", help="429 above this many requests in one second")
-    add("--retry-after", type=_duration, metavar="T", help="add Retry-After to 429 and 503")
-    add("--name", type=_name, default="local", help="service name in paths and texts (default: %(default)s)")
-    add("--deployment", type=_name, default="blue", help="deployment name, managed (default: %(default)s)")
+    add("--rate-limit", type=of.count, metavar="RPS", help="429 above this many requests in one second")
+    add("--retry-after", type=of.duration, metavar="T", help="add Retry-After to 429 and 503")
+    add("--name", type=of.name, default="local", help="service name in paths and texts (default: %(default)s)")
+    add("--deployment", type=of.name, default="blue", help="deployment name, managed (default: %(default)s)")
 
 
 def _add_model(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
-    add("--service-time", type=_duration, default=20 * MS, metavar="T", help="mean time of one request (20ms)")
-    add("--service-spread", type=_number, default=0.3, metavar="CV", help="coefficient of variation, log-normal (0.3)")
-    add("--leak", type=_duration, default=0, metavar="T", help="service time grows by T per 1,000 requests")
-    add("--thrash", type=_factor, default=1.0, metavar="F", help="service time times F while more callers than workers")
-    add("--stall-every", type=_duration, default=0, metavar="T", help="all workers stand still every T …")
-    add("--stall-for", type=_duration, default=S, metavar="T", help="… for this long (1s)")
-    add("--cold-start", type=_duration, default=0, metavar="T", help="not ready for the first T, then all replicas are")
-    add("--cold-slowdown", type=_factor, metavar="F", help="during --cold-start answer, F times slower")
+    add("--service-time", type=of.duration, default=20 * MS, metavar="T", help="mean time of one request (20ms)")
+    add(
+        "--service-spread", type=of.number, default=0.3, metavar="CV", help="coefficient of variation, log-normal (0.3)"
+    )
+    add("--leak", type=of.duration, default=0, metavar="T", help="service time grows by T per 1,000 requests")
+    add(
+        "--thrash",
+        type=of.factor,
+        default=1.0,
+        metavar="F",
+        help="service time times F while more callers than workers",
+    )
+    add("--stall-every", type=of.duration, default=0, metavar="T", help="all workers stand still every T …")
+    add("--stall-for", type=of.duration, default=S, metavar="T", help="… for this long (1s)")
+    add(
+        "--cold-start",
+        type=of.duration,
+        default=0,
+        metavar="T",
+        help="not ready for the first T, then all replicas are",
+    )
+    add("--cold-slowdown", type=of.factor, metavar="F", help="during --cold-start answer, F times slower")
     add("--seed", type=int, default=1, help="of service times, faults and random routing (default: %(default)s)")
 
 
@@ -269,7 +316,7 @@ def _add_faults(group: argparse._ArgumentGroup) -> None:
         "--rubbish-ratio": "200 with JSON that is cut in the middle",
     }
     for flag, text in helps.items():
-        group.add_argument(flag, type=_ratio, default=0.0, metavar="R", help=text.replace("%", "%%"))
+        group.add_argument(flag, type=of.ratio, default=0.0, metavar="R", help=text.replace("%", "%%"))
 
 
 def _add_script(group: argparse._ArgumentGroup) -> None:
@@ -285,87 +332,37 @@ def _add_telemetry(group: argparse._ArgumentGroup) -> None:
     add(
         "--telemetry-format", choices=FORMATS, default="otel", help="of server 1.5 and newer, 0.5 to 1.4, or 0.4 (otel)"
     )
-    add("--telemetry-flush", type=_positive_duration, default=S, metavar="T", help="a worker sends what it has (1s)")
-    add("--ingestion-delay", type=_duration, default=0, metavar="T", help="rows are found T after they were sent (0s)")
-    add("--ingestion-limit", type=_count, metavar="N", help="429 above this many items per second (no bound)")
-    add("--sampling", type=_share, default=1.0, metavar="R", help="keep this share; itemCount makes up for the rest")
-    add("--duplicate", type=_ratio, default=0.0, metavar="R", help="this share of the rows is stored twice")
+    add("--telemetry-flush", type=of.positive_duration, default=S, metavar="T", help="a worker sends what it has (1s)")
+    add(
+        "--ingestion-delay", type=of.duration, default=0, metavar="T", help="rows are found T after they were sent (0s)"
+    )
+    add("--ingestion-limit", type=of.count, metavar="N", help="429 above this many items per second (no bound)")
+    add("--sampling", type=of.share, default=1.0, metavar="R", help="keep this share; itemCount makes up for the rest")
+    add("--duplicate", type=of.ratio, default=0.0, metavar="R", help="this share of the rows is stored twice")
     add("--drop-source", action="append", choices=SOURCES, default=[], help="lose this source; may be repeated")
-    add("--query-max-rows", type=_limit, default=500_000, metavar="N", help="rows of one answer (500000)")
-    add("--query-max-bytes", type=_limit, default=100 * 2**20, metavar="N", help="bytes of one answer (104857600)")
+    add("--query-max-rows", type=of.limit, default=500_000, metavar="N", help="rows of one answer (500000)")
+    add("--query-max-bytes", type=of.limit, default=100 * 2**20, metavar="N", help="bytes of one answer (104857600)")
+
+
+def _add_identity(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    life, often = of.positive_duration, of.positive_duration
+    add("--no-identity", action="store_true", help="no token issuer, no ARM, no other endpoints than the one")
+    add("--token-life", type=life, default=3_600 * S, metavar="T", help="of every token (1h)")
+    add("--rotate-keys-every", type=often, metavar="T", help="make the primary key anew, T later the secondary …")
+    add("--role", action="append", choices=tuple(ROLES), default=[], help="what principals may; may be repeated")
+    add("--app-insights", choices=("on", "off"), default="on", help="of the deployment; off: it sends nothing")
+    add("--diagnostic-settings", choices=("on", "off"), default="on", help="whether the endpoint's logs are kept")
+    add("--worker-count", type=of.count, metavar="N", help="WORKER_COUNT of the deployment in ARM (M)")
+    add("--client-certificate", metavar="F", help="PEM of a certificate that proves the service principal")
 
 
 def _add_process(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add("--key-env", metavar="VAR", help="environment variable with the key (else: a random key; aci, local: no key)")
-    add("--port", type=_port, default=0, help="port on 127.0.0.1 (0: a free one)")
+    add("--port", type=of.port, default=0, help="port on 127.0.0.1 (0: a free one)")
     add("--ready-file", metavar="F", help="JSON with scoring_uri, key, pid, config …, once requests are accepted")
-    add("--for", dest="run_for", type=_positive_duration, default=600 * S, metavar="T", help="stop after this (10m)")
+    add("--for", dest="run_for", type=of.positive_duration, default=600 * S, metavar="T", help="stop after this (10m)")
     add("--stop-with-parent", action="store_true", help="stop when the process that started this one ends")
     add("--log-file", metavar="F", help="service log of the model server; never holds the key")
     add("--log-format", choices=("azmlinfsrv", "legacy"), default="azmlinfsrv", help="0.8 and newer, or 0.7 and older")
-
-
-def _duration(text: str) -> int:
-    match = _DURATION.fullmatch(text)
-    if not match:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a duration such as 20ms, 1.5s or 10m")
-    return round(float(match[1]) * _UNIT_NS[match[2]])
-
-
-def _positive_duration(text: str) -> int:
-    duration_ns = _duration(text)
-    if duration_ns == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not longer than nothing")
-    return duration_ns
-
-
-def _ratio(text: str) -> float:
-    match = _RATIO.fullmatch(text)
-    ratio = float(match[1]) / (100 if match[2] else 1) if match else -1.0
-    if not 0 <= ratio <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a ratio such as 0.01 or 1%")
-    return ratio
-
-
-def _share(text: str) -> float:
-    share = _ratio(text)
-    if share == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} keeps nothing")
-    return share
-
-
-def _limit(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= 2**31:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to 2147483648")
-    return int(text)
-
-
-def _number(text: str) -> float:
-    if not _RATIO.fullmatch(text) or text.endswith("%") or float(text) > 10:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 10")
-    return float(text)
-
-
-def _factor(text: str) -> float:
-    if not _RATIO.fullmatch(text) or text.endswith("%") or not 1 <= float(text) <= 1000:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a factor from 1 to 1000")
-    return float(text)
-
-
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= 100_000:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to 100000")
-    return int(text)
-
-
-def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or int(text) > 65_535:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 0 to 65535")
-    return int(text)
-
-
-def _name(text: str) -> str:
-    if not _NAME.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a name of letters, digits and dashes, at most 32")
-    return text

@@ -30,7 +30,8 @@ class Handler(Protocol):
 class Connection(asyncio.BufferedProtocol):
     """Owns one socket. `handle` must lead to exactly one `answer` or `hang_up` for each request, at once or later."""
 
-    def __init__(self, handler: Handler) -> None:
+    def __init__(self, handler: Handler, entrance: object | None = None) -> None:
+        self.entrance = entrance  # the handler's own note about the address that was called
         self._handler = handler
         self._view = memoryview(handler.read_buffer)
         self._reader = RequestReader()

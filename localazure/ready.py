@@ -12,6 +12,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from localazure.entrances import Entrance
+from localazure.identity.start import Identity
 from localazure.options import Options
 
 SCENARIO = """[payload]
@@ -44,27 +46,76 @@ class ReadyFiles:
         self.scenario_path = stem.with_name(stem.name + ".scenario.toml")
         self.token_path = stem.with_name(stem.name + ".token")
         self.ca_path = stem.with_name(stem.name + ".ca.pem")
+        self.auth_path = stem.with_name(stem.name + ".auth.json")
+        self.federated_path = stem.with_name(stem.name + ".federated")
         self._written: list[Path] = []
 
-    def write(self, options: Options, scoring_uri: str, key: str | None, found: Found | None = None) -> None:
+    def write(
+        self, options: Options, main: Entrance, found: Found | None = None, identity: Identity | None = None
+    ) -> None:
         """The ready file appears last and whole. Raises OSError."""
+        key = None if main.keys is None else main.keys.of["Primary"]
         if key is not None:
             self._write(self.key_path, key + "\n")
-        built_in = options.entry_script is None
-        if built_in:
+        if options.entry_script is None:
             self._write(self.scenario_path, SCENARIO)
-        key_path = self.key_path if key is not None else None
-        scenario_path = self.scenario_path if built_in else None
-        config = config_text(options, scoring_uri, key_path, scenario_path)
-        ready = {"scoring_uri": scoring_uri, "key": key, "pid": os.getpid(), "config": str(self.config_path)}
+        ready: dict[str, object] = {"scoring_uri": main.scoring_uri, "key": key, "pid": os.getpid()}
+        ready["config"] = str(self.config_path)
+        ca_pem = identity.certificate.ca_pem if identity is not None else None if found is None else found.ca_pem
+        if ca_pem is not None:
+            self._write(self.ca_path, ca_pem)
+            ready["ca_file"] = str(self.ca_path)
         if found is not None:
-            self._write(self.token_path, secrets.token_urlsafe(32) + "\n")
-            self._write(self.ca_path, found.ca_pem)
-            config += telemetry_text(found, self.token_path, self.ca_path)
-            ready |= found.addresses | {"ca_file": str(self.ca_path)}
-        self._write(self.config_path, config)
+            token = secrets.token_urlsafe(32) if identity is None else identity.static_token
+            self._write(self.token_path, token + "\n")
+            ready |= found.addresses
+        tables = [self._main_table(options, main, found, identity)]
+        if identity is not None:
+            tables += [self._other_table(options, one, found, identity) for one in identity.entrances[1:]]
+            tables.append(self._azure_table(identity, options))
+            files = {"ca": str(self.ca_path), "federated": str(self.federated_path)}
+            ready |= identity.ready_fields() | {"environments": identity.environments(files)}
+        self._write(self.config_path, "\n".join(tables))
         if self.ready_path is not None:
             self._write(self.ready_path, json.dumps(ready, indent=2) + "\n")
+
+    def _main_table(self, options: Options, main: Entrance, found: Found | None, identity: Identity | None) -> str:
+        """The endpoint `local`. Without telemetry it has no id, by which somebody could ask for its logs."""
+        scenario_path = self.scenario_path if options.entry_script is None else None
+        text = config_text(options, main, None if main.keys is None else self.key_path, scenario_path)
+        if found is None:
+            return text
+        arm_id = found.addresses["resource_id"] if identity is None else identity.site.arm_id(main)
+        text += telemetry_text(found, self.ca_path) + _line("azure_token_file", str(self.token_path))
+        return text + _line("arm_id", arm_id)
+
+    def _other_table(self, options: Options, entrance: Entrance, found: Found | None, identity: Identity) -> str:
+        """Another way in; its credential is looked up by its id."""
+        scenario_path = self.scenario_path if options.entry_script is None else None
+        text = config_text(options, entrance, None, scenario_path)
+        if found is not None:
+            text += telemetry_text(found, self.ca_path)
+        return text + _line("arm_id", identity.site.arm_id(entrance))
+
+    def _azure_table(self, identity: Identity, options: Options) -> str:
+        """The table [azure], and the files that it and the environments name."""
+        self._write(self.auth_path, identity.auth_json() + "\n")
+        self._write(self.federated_path, identity.federated_token(options.run_for_ns / 1e9))
+        values = {
+            "authority": identity.site.authority,
+            "tenant_id": identity.tenant.tenant_id,
+            "client_id": identity.tenant.client_id,
+            "auth_file": str(self.auth_path),
+            "arm_url": identity.site.arm_url,
+            "mms_url": identity.site.mms_url,
+            "ca_file": str(self.ca_path),
+        }
+        return "[azure]\n" + "".join(_line(name, value) for name, value in values.items())
+
+    def write_key(self, key: str) -> None:
+        """The key file holds this key from now on."""
+        if self.key_path in self._written:
+            self._write(self.key_path, key + "\n")
 
     def remove(self) -> None:
         for path in reversed(self._written):
@@ -84,39 +135,29 @@ class ReadyFiles:
         self._written.append(path)
 
 
-def config_text(options: Options, scoring_uri: str, key_path: Path | None, scenario_path: Path | None = None) -> str:
-    """A redline.toml with one endpoint, `local`; its scenario is one that the built-in model answers."""
-    lines = [
-        "[endpoints.local]",
-        f"scoring_uri = {_text(scoring_uri)}",
-        f"hosting = {_text(options.hosting)}",
-        f"auth = {_text('none' if key_path is None else 'key')}",
-    ]
+def config_text(options: Options, entrance: Entrance, key_path: Path | None, scenario_path: Path | None = None) -> str:
+    """The table of one endpoint in redline.toml; its scenario is one that the built-in model answers."""
+    values: dict[str, str | int] = {
+        "scoring_uri": entrance.scoring_uri,
+        "hosting": options.hosting,
+        "auth": entrance.auth,
+    }
     if key_path is not None:
-        lines.append(f"key_file = {_text(str(key_path))}")
+        values["key_file"] = str(key_path)
     if scenario_path is not None:
-        lines.append(f"scenario = {_text(str(scenario_path))}")
+        values["scenario"] = str(scenario_path)
     whole_s, rest_ns = divmod(options.request_timeout_ns, 10**9)
     timeout = f"{options.request_timeout_ns / 10**6:g}ms" if rest_ns else f"{whole_s}s"
-    lines += [
-        f"instances = {options.instances}",
-        f"max_concurrent = {options.max_concurrent}",
-        f"request_timeout = {_text(timeout)}",
-    ]
-    return "\n".join(lines) + "\n"
+    values |= {"instances": options.instances, "max_concurrent": options.max_concurrent, "request_timeout": timeout}
+    return f"[endpoints.{entrance.name}]\n" + "".join(_line(name, value) for name, value in values.items())
 
 
-def telemetry_text(found: Found, token_path: Path, ca_path: Path) -> str:
+def telemetry_text(found: Found, ca_path: Path) -> str:
     """The lines of redline.toml that lead to the endpoint's telemetry."""
-    values = {
-        "arm_id": found.addresses["resource_id"],
-        **{name: found.addresses[name] for name in ("app_insights_id", "workspace_id", "logs_url", "metrics_url")},
-        "azure_token_file": str(token_path),
-        "ca_file": str(ca_path),
-    }
-    return "".join(f"{name} = {_text(value)}\n" for name, value in values.items())
+    names = ("app_insights_id", "workspace_id", "logs_url", "metrics_url")
+    return "".join(_line(name, found.addresses[name]) for name in names) + _line("ca_file", str(ca_path))
 
 
-def _text(value: str) -> str:
-    """A TOML basic string; its escapes are those of JSON."""
-    return json.dumps(value, ensure_ascii=False)
+def _line(name: str, value: str | int) -> str:
+    """A key and its value in TOML; the escapes of a basic string are those of JSON."""
+    return f"{name} = {json.dumps(value, ensure_ascii=False)}\n"

@@ -1,20 +1,20 @@
-"""The endpoint: checks the key, admits, hands to the model, times out and answers. One loop, no task per request."""
+"""The endpoint: lets in, admits, hands to the model, times out and answers. One loop, no task per request."""
 
 from __future__ import annotations
 
 import asyncio
-import hmac
 import json
 import os
 import random
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from email.utils import formatdate
-from typing import Protocol
+from typing import Protocol, cast
 from uuid import uuid4
 
 from localazure.answers import REASONS, AnswerWriter, Cause, Ids, ids_of, message
+from localazure.entrances import Entrance
 from localazure.frontend import FrontEnd, Phase, Pool, RateLimit, Refusal, Ticket
 from localazure.http1 import BadRequestError, Request
 from localazure.model import ModelAnswer
@@ -73,7 +73,7 @@ class Service:
     def __init__(
         self,
         options: Options,
-        key: str | None,
+        entrances: Iterable[Entrance],
         loop: asyncio.AbstractEventLoop,
         log: ServiceLog | None,
         notes: Notes | None = None,
@@ -87,11 +87,10 @@ class Service:
         self.health = LoopHealth(self.start_ns, time.process_time_ns())  # anew with `begin`
         self.frontend: FrontEnd[Exchange] = front_end(options)
         self._options = options
-        self._key = None if key is None else key.encode()
         self._loop = loop
         self._log = log
         self._notes = notes
-        self._paths = {"/score", options.scoring_path}
+        self._paths = {"/score", *(entrance.path for entrance in entrances)}
         self._swagger_paths = {path.removesuffix("/score") + "/swagger.json" for path in self._paths}
         timeout_ns = options.request_timeout_ns
         self._writer = AnswerWriter(
@@ -113,7 +112,7 @@ class Service:
         if request.path in self._paths:
             self._score(connection, request)
         else:
-            self._answer_aside(connection, request, self._aside(request))
+            self._answer_aside(connection, request, self._aside(connection, request))
 
     def unreadable(self, problem: BadRequestError) -> bytes:
         return self._writer.plain(problem.status, message(problem.message), _JSON, _CLOSE)
@@ -127,7 +126,8 @@ class Service:
             if self._notes is not None:
                 total_ns = time.monotonic_ns() - exchange.arrived_ns
                 left = "client_disconnected"
-                self._notes.passed(exchange.request, exchange.ids, CLIENT_LEFT, 0, total_ns=total_ns, reason=left)
+                auth = self._auth_at(connection)
+                self._notes.passed(exchange.request, exchange.ids, CLIENT_LEFT, 0, auth, total_ns=total_ns, reason=left)
             self._start(self.frontend.leave(exchange, time.monotonic_ns()))
 
     def set_ready(self, pool_number: int, instances: int) -> None:
@@ -172,7 +172,7 @@ class Service:
             self._answer_aside(connection, request, self._other_method(request))
             return
         ids = ids_of(request.headers, self._options.hosting, str(uuid4()))
-        cause = self._refused_unread(request, ids)
+        cause = self._refused_unread(connection, request, ids)
         if cause is not None or ids is None:
             self._answer_canned(connection, request, cause or Cause.LONG_ID, ids)
             return
@@ -189,14 +189,13 @@ class Service:
             self._start([exchange])
         self._arm()
 
-    def _refused_unread(self, request: Request, ids: Ids | None) -> Cause | None:
+    def _refused_unread(self, connection: Connection, request: Request, ids: Ids | None) -> Cause | None:
         """Why the request does not even reach admission."""
-        if self._key is not None:
-            scheme, _, token = request.headers.get("authorization", "").partition(" ")
-            if scheme.lower() != "bearer" or not token:
-                return Cause.NO_KEY
-            if not hmac.compare_digest(token.strip().encode("latin-1"), self._key):
-                return Cause.WRONG_KEY
+        entrance = cast(Entrance, connection.entrance)
+        if entrance.auth != "none":
+            cause = entrance.refusal(request.headers.get("authorization", ""))
+            if cause is not None:
+                return cause
         wanted = request.headers.get("azureml-model-deployment")
         if self._options.hosting == "managed" and wanted is not None and wanted != self._options.deployment:
             return Cause.NO_DEPLOYMENT
@@ -232,9 +231,9 @@ class Service:
             now_ns = time.monotonic_ns() - exchange.arrived_ns
             reason = "" if answer.status == 200 else "model_error"
             of_model = (answer.status, now_ns)
-            size = len(answer.body)
+            size, auth = len(answer.body), self._auth_at(exchange.connection)
             self._notes.passed(
-                exchange.request, exchange.ids, status, size, total_ns=now_ns, reason=reason, model=of_model
+                exchange.request, exchange.ids, status, size, auth, total_ns=now_ns, reason=reason, model=of_model
             )
         exchange.connection.answer(data, close=connection_line is _CLOSE)
 
@@ -247,7 +246,8 @@ class Service:
         if self._notes is not None:
             total_ns = 0 if arrived_ns is None else time.monotonic_ns() - arrived_ns
             size = len(data) - data.index(b"\r\n\r\n") - 4
-            self._notes.passed(request, ids, status, size, total_ns=total_ns, reason=REASONS[cause])
+            auth = self._auth_at(connection)
+            self._notes.passed(request, ids, status, size, auth, total_ns=total_ns, reason=REASONS[cause])
         connection.answer(data, close=connection_line is _CLOSE)
 
     def _give_up(self, exchange: Exchange, cause: Cause) -> None:
@@ -281,20 +281,20 @@ class Service:
 
     def _answer_aside(self, connection: Connection, request: Request, data: bytes) -> None:
         if self._notes is not None:
-            self._note_aside(request, data)
+            self._note_aside(connection, request, data)
         if request.method == "HEAD":
             data = data[: data.index(b"\r\n\r\n") + 4]
         connection.answer(data, close=self._closes(request))
 
-    def _note_aside(self, request: Request, data: bytes) -> None:
+    def _note_aside(self, connection: Connection, request: Request, data: bytes) -> None:
         assert self._notes is not None  # noqa: S101
         status, body = int(data[9:12]), data[data.index(b"\r\n\r\n") + 4 :]
         ids = ids_of(request.headers, self._options.hosting, str(uuid4()))
-        self._notes.passed(request, ids, status, len(body))
+        self._notes.passed(request, ids, status, len(body), self._auth_at(connection))
         if ids is not None:
             self._notes.aside(request, ids, status, body)
 
-    def _aside(self, request: Request) -> bytes:
+    def _aside(self, connection: Connection, request: Request) -> bytes:
         path, line = request.path, self._connection_line(request)
         if path not in ("/", "/redline/stats") and path not in self._swagger_paths:
             return self._writer.plain(404, message(f"{path} is not served here"), _JSON, line)
@@ -304,7 +304,7 @@ class Service:
             return self._writer.plain(200, b"Healthy", "text/html; charset=utf-8", line)
         if path == "/redline/stats":
             return self._writer.plain(200, json.dumps(self.figures()).encode(), _JSON, line)
-        return self._swagger(request, line)
+        return self._swagger(connection, request, line)
 
     def _other_method(self, request: Request) -> bytes:
         line = self._connection_line(request)
@@ -313,8 +313,8 @@ class Service:
         text = message(f"{request.method} is not taken here; score with POST")
         return self._writer.plain(405, text, _JSON, line, allow="GET, POST, OPTIONS")
 
-    def _swagger(self, request: Request, line: bytes) -> bytes:
-        cause = self._refused_unread(request, None)
+    def _swagger(self, connection: Connection, request: Request, line: bytes) -> bytes:
+        cause = self._refused_unread(connection, request, None)
         if cause is not None and cause is not Cause.LONG_ID:
             return self._writer.canned(cause, None, line)[1]
         version = "2"
@@ -344,6 +344,10 @@ class Service:
                 self._notes.load(len(self.connections), self.opened_count, ready_count)
         self._tick_count += 1
         self._loop.call_at(self.health.next_due_ns / 1e9, self._tick)
+
+    @staticmethod
+    def _auth_at(connection: Connection) -> str:
+        return cast(Entrance, connection.entrance).auth
 
     def _closes(self, request: Request) -> bool:
         return self.is_draining or not request.keep_alive

@@ -6,10 +6,12 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from localazure.model import MS, ModelAnswer
 
 _SHOWN_BODY_CHARS = 200
+_LOOK_BACK_BYTES = 4 * 2**20
 _HIDDEN = "authorization"
 _Clock = Callable[[float], time.struct_time]
 
@@ -86,6 +88,17 @@ def _access(served: Served, version: str, clock: _Clock) -> str:
 def _shown(body: bytes) -> str:
     text = body[: 4 * _SHOWN_BODY_CHARS].decode("utf-8", "replace").replace("\r", "\\r").replace("\n", "\\n")
     return text if len(text) <= _SHOWN_BODY_CHARS else text[:_SHOWN_BODY_CHARS] + "..."
+
+
+def last_lines(path: Path, count: int) -> str:
+    """The last so many lines of a file, as far as they stand in its last 4 MB; empty where there is no file."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _LOOK_BACK_BYTES))
+            lines = file.read().decode("utf-8", "replace").splitlines(keepends=True)
+    except OSError:
+        return ""
+    return "".join(lines[-count:])
 
 
 class ServiceLog:

@@ -15,9 +15,10 @@ import socket
 import sys
 import time
 
+from localazure import certificate
 from localazure.http1 import Request
 from localazure.protocol import Connection
-from localazure.telemetry import certificate, ingestion, metricsapi
+from localazure.telemetry import ingestion, metricsapi
 from localazure.telemetry.consolefile import ConsoleFile
 from localazure.telemetry.door import Door, Route
 from localazure.telemetry.logsapi import LogsApi
@@ -47,13 +48,14 @@ async def _serve() -> None:
         return  # the endpoint ended before it began
     settings = from_line(line)
     store = Store(settings)
-    context, ca_pem = certificate.made()
+    shown = certificate_of(settings)
+    context = certificate.context_of(shown)
     doors = [Door(ingestion_route(settings, store), loop), Door(query_route(settings, store), loop)]
     sockets = [_listener(), _listener()]
     for door, listener, tls in zip(doors, sockets, (None, context), strict=True):
         await loop.create_server(lambda door=door: Connection(door), sock=listener, ssl=tls, backlog=1024)
     ports = [listener.getsockname()[1] for listener in sockets]
-    hello = {"ingestion_port": ports[0], "query_port": ports[1], "ca_pem": ca_pem}
+    hello = {"ingestion_port": ports[0], "query_port": ports[1], "ca_pem": shown.ca_pem}
     print(json.dumps(hello), flush=True)
     os.nice(_NICENESS)
     gc.freeze()
@@ -62,6 +64,13 @@ async def _serve() -> None:
     await _take_frames(frames, store)
     if store.dropped_count:
         print(f"telemetry was dropped {store.dropped_count:,} times: the store was full", file=sys.stderr)
+
+
+def certificate_of(settings: Settings) -> certificate.Certificate:
+    """The one that the endpoint shows elsewhere too, or one of our own."""
+    if settings.tls_pem is None or settings.ca_pem is None:
+        return certificate.made()
+    return certificate.Certificate(settings.tls_pem, settings.ca_pem)
 
 
 async def _take_frames(frames: asyncio.StreamReader, store: Store) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import importlib.util
 import json
 import os
@@ -17,6 +16,7 @@ from typing import Any
 from localazure.telemetry.records import KINDS, Record, frame_of
 from localazure.telemetry.settings import Settings, to_line
 
+EXTRA = "pip install 'redline[local]'"
 NEEDED = ("duckdb", "duckdb_kql", "trustme", "numpy")
 MAX_WAITING_BYTES = 64 * 2**20
 _PIPE_BYTES = 2**20
@@ -53,15 +53,16 @@ class TelemetryChild:
             start_new_session=True,
         )
 
-    async def begin(self, loop: asyncio.AbstractEventLoop, console_file: str | None) -> Told:
+    async def begin(self, loop: asyncio.AbstractEventLoop, settings: Settings) -> Told:
         """It listens, and takes records. Raises RuntimeError when it does not start.
 
-        `console_file` is the log of the real inference servers, which it reads.
+        `settings` are the final ones: some were not known when the process was started.
         """
+        self.settings = settings
         self._loop = loop
         stdout, stdin = self._process.stdout, self._process.stdin
         assert stdout is not None and stdin is not None  # noqa: PT018, S101
-        stdin.write(to_line(dataclasses.replace(self.settings, console_file=console_file)))
+        stdin.write(to_line(settings))
         stdin.flush()
         line = await asyncio.wait_for(loop.run_in_executor(None, stdout.readline), _START_S)
         if not line:

@@ -34,7 +34,7 @@ def traffic_row(passed: Passed) -> Row:
         "Path": passed.path,
         "Protocol": passed.protocol,
         "OperationName": "AmlOnlineEndpointTraffic",
-        "AuthType": "Key" if passed.has_key else "",
+        "AuthType": passed.auth_type,
         "IdentityData": "",
         "ResponseCode": str(passed.status),
         "ResponseCodeReason": passed.reason or phrase(passed.status),

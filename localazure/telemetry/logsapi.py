@@ -13,10 +13,12 @@ from urllib.parse import parse_qsl, unquote
 from uuid import uuid4
 
 from localazure.http1 import Request
+from localazure.identity.audiences import LOGS
 from localazure.telemetry.kqltext import rendering
 from localazure.telemetry.kustojson import rows_text
 from localazure.telemetry.queries import QueryError, QueryTimeoutError, Result, Span
 from localazure.telemetry.replies import JSON, ApiError, Reply, bad_argument, json_reply
+from localazure.telemetry.rights import READ_LOGS, check
 from localazure.telemetry.settings import Settings
 from localazure.telemetry.spans import BadSpanError, bounds_us
 
@@ -42,7 +44,7 @@ class LogsApi:
         self._ask = ask
         self._guids = {"workspaces": names.workspace_id.lower(), "apps": names.app_id.lower()}
         self._names = {names.workspace_id.lower(), names.workspace_name.lower()}
-        resources = [names.endpoint_id, names.deployment_id, names.component_id]
+        resources = [*names.endpoint_ids, names.deployment_id, names.component_id]
         resources += [names.log_workspace_id, names.ml_workspace_id]
         self._resources = {resource.lower() for resource in resources}
         self._running = Semaphore(_AT_ONCE)
@@ -62,7 +64,7 @@ class LogsApi:
         """The answer to a path below /v1/."""
         correlation_id = request.headers.get("x-ms-client-request-id") or str(uuid4())
         try:
-            _check_bearer(request)
+            check(request, self._settings, self._audiences(request), READ_LOGS, time.time())
             path = _SPACES.sub("/", unquote(request.path))
             if path == "/v1/$batch":
                 return self._faulty(lambda _: self._batch(request))
@@ -72,6 +74,11 @@ class LogsApi:
         except ApiError as error:
             headers = (("WWW-Authenticate", "Bearer"),) if error.status == 401 else ()
             return json_reply(error.document(correlation_id), error.status, headers)
+
+    @staticmethod
+    def _audiences(request: Request) -> frozenset[str]:
+        """Azure's names of the API, and the address under which this one was called."""
+        return LOGS | {f"https://{request.headers.get('host', '')}"}
 
     def _faulty(self, answer: Callable[[bool], Reply]) -> Reply:
         try:
@@ -200,12 +207,6 @@ def _causes(error: QueryError) -> tuple[dict[str, Any], dict[str, Any]]:
 def _unresolved(name: str) -> ApiError:
     inner = {"code": "FailedToResolveResource", "message": f"The resource '{name}' could not be resolved"}
     return ApiError(400, "FailedToResolveResource", f"Failed to resolve workspace '{name}'", inner)
-
-
-def _check_bearer(request: Request) -> None:
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
-        raise ApiError(401, "AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing")
 
 
 def _query_in(request: Request) -> dict[str, Any]:

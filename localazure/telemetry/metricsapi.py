@@ -17,9 +17,11 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from localazure.http1 import Request
+from localazure.identity.audiences import METRICS
 from localazure.telemetry.envelopes import BadItemError, instant_us
 from localazure.telemetry.metricvalues import DEPLOYMENT_METRICS, ENDPOINT_METRICS, Metric, Source, Values
 from localazure.telemetry.replies import ApiError, Reply, json_reply
+from localazure.telemetry.rights import READ_METRICS, check
 from localazure.telemetry.settings import Settings
 from localazure.telemetry.spans import BadSpanError, duration_us
 
@@ -56,7 +58,8 @@ def answer(request: Request, settings: Settings, source: Source, now_us: int) ->
     try:
         return json_reply(_document(request, settings, source, now_us))
     except ApiError as error:
-        return json_reply({"error": {"code": error.code, "message": error.message}}, error.status)
+        headers = (("WWW-Authenticate", "Bearer"),) if error.status == 401 else ()
+        return json_reply({"error": {"code": error.code, "message": error.message}}, error.status, headers)
 
 
 def _document(request: Request, settings: Settings, source: Source, now_us: int) -> dict[str, Any]:
@@ -65,9 +68,14 @@ def _document(request: Request, settings: Settings, source: Source, now_us: int)
         raise ApiError(404, "PathNotFoundError", f"The requested path {request.path} does not exist")
     if request.method != "POST":
         raise ApiError(405, "MethodNotAllowed", f"{request.method} is not taken here")
+    audiences = METRICS | {f"https://{request.headers.get('host', '')}"}
+    check(request, settings, audiences, READ_METRICS, now_us / 1e6)
     given = {name.lower(): value for name, value in parse_qsl(request.query, keep_blank_values=True)}
     resources = _resources(request)
-    known = {settings.names.endpoint_id.lower(): NAMESPACE, settings.names.deployment_id.lower(): DEPLOYMENTS}
+    names = settings.names
+    ids = [one.lower() for one in names.endpoint_ids]
+    known = dict.fromkeys(ids, NAMESPACE)
+    known |= dict.fromkeys([f"{one}/deployments/{names.deployment.lower()}" for one in ids], DEPLOYMENTS)
     for resource in resources:
         if resource.lower() not in known:
             raise ApiError(404, "ResourceNotFound", f"The resource {resource} was not found")

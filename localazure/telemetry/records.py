@@ -40,7 +40,7 @@ class Passed(NamedTuple):
     method: str
     path: str
     protocol: str
-    has_key: bool
+    auth_type: str  # Key, AMLToken, AADToken; empty where the caller sent no credential
     status: int
     reason: str
     model_status: int | None
@@ -77,8 +77,15 @@ class Load(NamedTuple):
     ready_count: int
 
 
-KINDS: dict[str, Any] = {"m": Modelled, "p": Passed, "h": Happened, "s": Launched, "l": Load}
-Record = Modelled | Passed | Happened | Launched | Load
+class Switched(NamedTuple):
+    """From now on the built-in model sends to App Insights, or does not."""
+
+    at_ns: int
+    is_on: bool
+
+
+KINDS: dict[str, Any] = {"m": Modelled, "p": Passed, "h": Happened, "s": Launched, "l": Load, "a": Switched}
+Record = Modelled | Passed | Happened | Launched | Load | Switched
 
 
 def frame_of(records: list[tuple[Any, ...]]) -> bytes:

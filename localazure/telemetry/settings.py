@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 SOURCES = ("requests", "exceptions", "traces", "traffic", "console", "events")
 FORMATS = ("otel", "opencensus", "legacy")
@@ -37,6 +37,12 @@ class Names:
         return f"{self.ml_workspace_id}/onlineEndpoints/{self.endpoint}"
 
     @property
+    def endpoint_ids(self) -> list[str]:
+        """All ids of the endpoint, as it is one service with several ways in: of v2 and of SDK v1."""
+        names = [self.endpoint, *(f"{self.endpoint}-{suffix}" for suffix in ("token", "entra", "key", "open"))]
+        return [f"{self.ml_workspace_id}/{kind}/{name}" for kind in ("onlineEndpoints", "services") for name in names]
+
+    @property
     def deployment_id(self) -> str:
         return f"{self.endpoint_id}/deployments/{self.deployment}"
 
@@ -61,6 +67,7 @@ class Settings:
     request_timeout_ns: int = 5 * 10**9
     has_traffic_log: bool = True
     has_built_in_model: bool = True
+    has_app_insights: bool = True  # at the start: the built-in model sends there
     format: str = "otel"
     delay_ns: int = 0
     flush_ns: int = 10**9
@@ -73,6 +80,10 @@ class Settings:
     server_pid: int = 0  # of the process that the log lines of the built-in model name
     console_file: str | None = None  # where real inference servers write their log
     seed: int = 1
+    tls_pem: str | None = field(default=None, repr=False)  # key and chain of the listener; None: made by the process
+    ca_pem: str | None = None
+    signing_key: str | None = field(default=None, repr=False)  # hex, of the token issuer; None: any token is good
+    static_token: str | None = field(default=None, repr=False)  # good beside those of the issuer
 
 
 def to_line(settings: Settings) -> bytes:

@@ -8,13 +8,11 @@ from uuid import uuid4
 
 from localazure.options import Options
 from localazure.ready import Found
-from localazure.telemetry.child import TelemetryChild, Told, missing
+from localazure.telemetry.child import EXTRA, TelemetryChild, Told, missing
 from localazure.telemetry.settings import Names, Settings
 
-EXTRA = "pip install 'redline[local]'"
 
-
-def started_child(options: Options, say: Callable[[str], None]) -> TelemetryChild | None:
+def started_child(options: Options, names: Names, say: Callable[[str], None]) -> TelemetryChild | None:
     """The process, on its way; None where it is not wanted, or a package that it needs is missing."""
     if not options.telemetry.is_on:
         return None
@@ -22,13 +20,12 @@ def started_child(options: Options, say: Callable[[str], None]) -> TelemetryChil
     if lacking:
         say(f"note: no telemetry is kept: {', '.join(lacking)} is not installed; {EXTRA}")
         return None
-    return TelemetryChild(settings_of(options))
+    return TelemetryChild(settings_of(options, names))
 
 
-def settings_of(options: Options) -> Settings:
+def names_of(options: Options) -> Names:
     """With ids of its own for every start."""
-    telemetry = options.telemetry
-    names = Names(
+    return Names(
         endpoint=options.name,
         deployment=options.deployment,
         workspace_id=str(uuid4()),
@@ -36,6 +33,10 @@ def settings_of(options: Options) -> Settings:
         instrumentation_key=str(uuid4()),
         subscription_id=str(uuid4()),
     )
+
+
+def settings_of(options: Options, names: Names) -> Settings:
+    telemetry = options.telemetry
     return Settings(
         names=names,
         hosting=options.hosting,
@@ -43,8 +44,9 @@ def settings_of(options: Options) -> Settings:
         max_concurrent=options.max_concurrent,
         scoring_path=options.scoring_path,
         request_timeout_ns=options.request_timeout_ns,
-        has_traffic_log=options.hosting == "managed",
+        has_traffic_log=options.hosting == "managed" and options.control.has_diagnostics,
         has_built_in_model=options.entry_script is None,
+        has_app_insights=options.control.has_app_insights,
         format=telemetry.format,
         delay_ns=telemetry.delay_ns,
         flush_ns=telemetry.flush_ns,

@@ -20,7 +20,7 @@ from localazure.telemetry.consolefile import ConsoleLine
 from localazure.telemetry.endpoint_rows import console_row, console_rows, event_rows, traffic_row
 from localazure.telemetry.envelopes import Row, rows_of
 from localazure.telemetry.queries import Result, Span
-from localazure.telemetry.records import Happened, Launched, Load, Modelled, Passed, records_of
+from localazure.telemetry.records import Happened, Launched, Load, Modelled, Passed, Record, Switched, records_of
 from localazure.telemetry.settings import Settings
 from localazure.telemetry.tables import views
 
@@ -58,6 +58,7 @@ class Store:
         self._batches = Batches(settings.flush_ns)
         self._instances: dict[int, int] = {}  # pid of an inference server → its instance
         self._dropped = {_SOURCES[name] for name in settings.dropped if name in _SOURCES}
+        self._has_app_insights = settings.has_app_insights
         self._engine: Engine | None = None
 
     @property
@@ -129,7 +130,7 @@ class Store:
         }
         return Engine(views(shown if settings.has_traffic_log else ()), constants)
 
-    def _add_record(self, record: Modelled | Passed | Happened | Launched | Load, arrived_ns: int) -> None:
+    def _add_record(self, record: Record, arrived_ns: int) -> None:
         match record:
             case Modelled():
                 self._add_modelled(record, arrived_ns)
@@ -139,15 +140,18 @@ class Store:
                 self.loads.append(record)
             case Launched() | Happened():
                 self._add_event(record, arrived_ns)
+            case Switched():
+                self._has_app_insights = record.is_on
 
     def _add_modelled(self, record: Modelled, arrived_ns: int) -> None:
         if self.is_full:
             self.dropped_count += 1
             return
-        flushed = self._batches.add(record)
-        if flushed is not None:
-            self._add_batch(flushed[1], flushed[0])
-        if record.status is None:
+        if self._has_app_insights:
+            flushed = self._batches.add(record)
+            if flushed is not None:
+                self._add_batch(flushed[1], flushed[0])
+        if record.status is None and self._has_app_insights:
             self._add_item(started(record.worker, record.done_ns, self._settings), arrived_ns)
         if self._settings.has_traffic_log:
             for row in console_rows(record, self._settings):
@@ -157,7 +161,7 @@ class Store:
         if isinstance(record, Launched):
             if record.pid is not None:
                 self._instances[record.pid] = record.instance
-            else:
+            elif self._has_app_insights:
                 first = record.instance * self._settings.max_concurrent
                 for worker in range(first, first + self._settings.max_concurrent):
                     self._add_item(started(worker, record.at_ns, self._settings), arrived_ns)

@@ -6,9 +6,11 @@ import http.client
 import json
 import ssl
 import time
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,11 +22,22 @@ AUDIENCE = "https://api.loganalytics.io"
 TRIES = 200
 
 
-class AnyToken:
+def static_token(ready: dict[str, Any]) -> str:
+    """The token that is good for logs and metrics as long as the endpoint is."""
+    if "config" not in ready:
+        return "a-token"  # of servers that know no issuer
+    config = tomllib.loads(Path(ready["config"]).read_text())
+    return Path(config["endpoints"]["local"]["azure_token_file"]).read_text().strip()
+
+
+@dataclass
+class StaticToken:
     """A credential whose token never changes."""
 
+    ready: dict[str, Any]
+
     def get_token(self, *_scopes: str, **_options: object) -> AccessToken:
-        return AccessToken("a-token", int(time.time()) + 3600)
+        return AccessToken(static_token(self.ready), int(time.time()) + 3600)
 
 
 @dataclass
@@ -36,7 +49,7 @@ class Asking:
 
     def logs(self) -> LogsQueryClient:
         client = LogsQueryClient(
-            AnyToken(),
+            StaticToken(self.ready),
             endpoint=self.ready["logs_url"],
             audience=AUDIENCE,
             connection_verify=self.ready["ca_file"],
@@ -47,7 +60,7 @@ class Asking:
 
     def metrics(self) -> MetricsClient:
         client = MetricsClient(
-            self.ready["metrics_url"], AnyToken(), connection_verify=self.ready["ca_file"], retry_total=0
+            self.ready["metrics_url"], StaticToken(self.ready), connection_verify=self.ready["ca_file"], retry_total=0
         )
         self._opened.append(client)
         return client
@@ -97,7 +110,9 @@ class Asking:
         context = ssl.create_default_context(cafile=self.ready["ca_file"])
         address = urlsplit(self.ready["logs_url"])
         connection = http.client.HTTPSConnection("127.0.0.1", address.port, context=context, timeout=30)
-        sent = {"Content-Type": "application/json"} | ({"Authorization": "Bearer a-token"} if has_token else {})
+        sent = {"Content-Type": "application/json"} | (
+            {"Authorization": f"Bearer {static_token(self.ready)}"} if has_token else {}
+        )
         data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
         try:
             connection.request(method, path, data, sent | (headers or {}))

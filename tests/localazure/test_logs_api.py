@@ -16,7 +16,7 @@ from azure.core.exceptions import (
 )
 from azure.monitor.query import LogsBatchQuery, LogsQueryClient, LogsQueryPartialResult, LogsQueryStatus
 
-from tests.localazure.asking import AUDIENCE, AnyToken, Asking
+from tests.localazure.asking import AUDIENCE, Asking, StaticToken
 from tests.localazure.conftest import Serve
 
 
@@ -287,7 +287,10 @@ def test_a_429_with_retry_after_is_tried_again_by_the_client(asking):
     """Twice throttled, then answered."""
     plan(asking, {"status": 429, "headers": {"Retry-After": "0"}, "count": 2})
     client = LogsQueryClient(
-        AnyToken(), endpoint=asking.ready["logs_url"], audience=AUDIENCE, connection_verify=asking.ready["ca_file"]
+        StaticToken(asking.ready),
+        endpoint=asking.ready["logs_url"],
+        audience=AUDIENCE,
+        connection_verify=asking.ready["ca_file"],
     )
     with client:
         found = client.query_workspace(asking.ready["workspace_id"], "print x = 1", timespan=None)

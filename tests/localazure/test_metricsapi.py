@@ -23,6 +23,7 @@ from tests.localazure.conftest import Serve
 MS = 10**6
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 START_NS = int(START.timestamp()) * 10**9
+BEARER = {"authorization": "Bearer a-token"}
 NAMES = Names("churn", "blue", "11111111-0000-0000-0000-000000000001", "app", "key", "sub")
 SETTINGS = Settings(NAMES, instances=2, max_concurrent=2)
 NOW_US = START_NS // 1000 + 3_600_000_000
@@ -36,7 +37,7 @@ def passed(at_s: float, status: int, total_ms: int, model_status: int | None = N
         done_ns,
         total_ms * MS,
         model_ns,
-        *("POST", "/score", "HTTP/1.1", True),
+        *("POST", "/score", "HTTP/1.1", "Key"),
         status,
         "",
         model_status,
@@ -72,7 +73,7 @@ def ask(source: Source, *, resource: str = NAMES.endpoint_id, method: str = "POS
     asked = {"metricnamespace": NAMESPACE, "interval": "PT1M", "aggregation": "average"}
     asked |= {"starttime": "2026-03-01T12:00:00Z", "endtime": "2026-03-01T12:03:00Z"} | query
     body = json.dumps({"resourceids": [resource]}).encode()
-    request = Request(method, "/subscriptions/sub/metrics:getBatch", urlencode(asked), {}, True, False, body)
+    request = Request(method, "/subscriptions/sub/metrics:getBatch", urlencode(asked), BEARER, True, False, body)
     reply = answer(request, SETTINGS, source, NOW_US)
     return reply.status, json.loads(reply.body)
 

@@ -111,6 +111,24 @@ def test_a_ready_file_in_a_folder_that_does_not_exist_is_refused(tmp_path):
     assert f"hint: mkdir -p {tmp_path / 'missing'}" in done.stderr
 
 
+def test_a_client_certificate_that_cannot_be_read_is_refused(tmp_path):
+    """Exit code 2, whether there is no file or no certificate in it."""
+    path = tmp_path / "client.pem"
+    path.write_text("rubbish")
+    for given in (path, tmp_path / "missing.pem"):
+        done = run_main("--no-telemetry", "--client-certificate", str(given))
+        assert (done.returncode, done.stderr.splitlines()[0]) == (
+            2,
+            f"error: {given} is no certificate in PEM that can be read",
+        )
+
+
+def test_the_deployment_has_as_many_workers_as_it_takes_requests_unless_told_otherwise():
+    """WORKER_COUNT follows --max-concurrent; --worker-count makes the contradiction."""
+    assert parse(["--max-concurrent", "3"], "redline serve").control.worker_count == 3
+    assert parse(["--max-concurrent", "3", "--worker-count", "1"], "redline serve").control.worker_count == 1
+
+
 def test_help_shows_an_example_under_the_callers_name(capsys):
     """`redline serve --help` speaks of redline serve."""
     with pytest.raises(SystemExit) as ended:

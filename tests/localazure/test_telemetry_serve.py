@@ -201,10 +201,13 @@ def _has_ended(pid: int) -> bool:
 
 
 def test_without_telemetry_nothing_is_promised(serve: Serve) -> None:
-    """`--no-telemetry` starts no process and leaves the keys out."""
+    """`--no-telemetry` starts no process and leaves its keys out; `local` has no id to ask for logs with."""
     endpoint = serve("--hosting", "aks", "--no-telemetry")
     assert _children(endpoint.process.pid) == []
-    assert set(endpoint.ready) == {"scoring_uri", "key", "pid", "config"}
+    assert {"logs_url", "metrics_url", "ingestion_url", "workspace_id"} & set(endpoint.ready) == set()
+    config = tomllib.loads(Path(endpoint.ready["config"]).read_text())["endpoints"]
+    assert {"arm_id", "workspace_id"} & set(config["local"]) == set()
+    assert "arm_id" in config["local-token"]
 
 
 def test_a_machine_without_the_extra_serves_and_says_what_is_missing(serve: Serve, tmp_path: Path) -> None:
@@ -218,6 +221,19 @@ def test_a_machine_without_the_extra_serves_and_says_what_is_missing(serve: Serv
     endpoint = serve("--hosting", "aci", environment={"PYTHONPATH": path})
     assert endpoint.score().status == 200
     assert "logs_url" not in endpoint.ready
+
+
+def test_a_machine_without_the_authority_serves_without_identity(serve: Serve, tmp_path: Path) -> None:
+    """Without trustme there is neither telemetry nor identity, and one way in."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import importlib.util as util\n"
+        "find = util.find_spec\n"
+        "util.find_spec = lambda name, package=None: None if name == 'trustme' else find(name, package)\n"
+    )
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    endpoint = serve("--hosting", "managed", environment={"PYTHONPATH": path})
+    assert endpoint.score().status == 200
+    assert set(endpoint.ready) == {"scoring_uri", "key", "pid", "config"}
 
 
 def test_the_counts_stay_right_when_only_a_share_is_kept(told: Told) -> None:

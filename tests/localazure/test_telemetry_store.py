@@ -229,7 +229,7 @@ def test_a_dropped_log_of_the_endpoint_does_not_exist(source, table):
 def test_a_traffic_row_has_what_the_front_end_knew():
     """Durations in whole milliseconds, an agent of 70 characters, the final and the model's own status."""
     passed = Passed(
-        *(NOW_NS, 1_234_567_890, 1_200_999_999, "POST", "/score", "HTTP/1.1", True, 424, "model_error", 500),
+        *(NOW_NS, 1_234_567_890, 1_200_999_999, "POST", "/score", "HTTP/1.1", "Key", 424, "model_error", 500),
         *(10, 20, "a" * 100, "server-id", "client-id"),
     )
     columns = (
@@ -256,9 +256,7 @@ def test_a_traffic_row_has_what_the_front_end_knew():
 def test_a_request_that_never_reached_the_model_has_no_model_status():
     """Null, not 0."""
     ids = ("curl", "id", None)
-    passed = Passed(
-        NOW_NS, 0, None, "POST", "/score", "HTTP/1.1", False, 401, "key_auth_access_denied", None, 1, 1, *ids
-    )
+    passed = Passed(NOW_NS, 0, None, "POST", "/score", "HTTP/1.1", "", 401, "key_auth_access_denied", None, 1, 1, *ids)
     kql = "AmlOnlineEndpointTrafficLog | project isnull(ModelStatusCode), AuthType"
     assert rows(store_with(passed), kql) == [[True, ""]]
 
