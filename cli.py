@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from commands import telling
+from commands import comparing, doctor, exporting, health, servicelog, starting, telling
 from commands.options import (
     AnyBody,
+    Auth,
+    CaFile,
     Config,
     Deadline,
     Goals,
@@ -51,6 +53,7 @@ app = typer.Typer(
 )
 report_app = typer.Typer(rich_markup_mode=None, help="Report on a run, on errors or on latency.")
 app.add_typer(report_app, name="report")
+app.add_typer(exporting.export_app, name="export")
 
 
 def _version(wanted: bool) -> None:
@@ -126,6 +129,8 @@ def limit(
     key_file: KeyFile = None,
     payload: Payload = None,
     header: Header = None,
+    auth: Auth = None,
+    ca_file: CaFile = None,
     hosting: Hosting = None,
     instances: Instances = None,
     max_concurrent: MaxConcurrent = None,
@@ -146,7 +151,7 @@ def limit(
     from capacity.target import Target, limit_plan
 
     said = (url, key_env, key_file, payload, tuple(header or ()), hosting, instances, max_concurrent)
-    target = Target(endpoint, config, *said, deadline=deadline, any_body=expect_any_body)
+    target = Target(endpoint, config, *said, deadline=deadline, any_body=expect_any_body, auth=auth, ca_file=ca_file)
     plan = limit_plan(target, tuple(goal or ()), need, max_users, harm_budget, budget, seed)
     return _measured(plan, out=out, json=json, yes=yes, quiet=quiet)
 
@@ -162,6 +167,8 @@ def load(
     key_file: KeyFile = None,
     payload: Payload = None,
     header: Header = None,
+    auth: Auth = None,
+    ca_file: CaFile = None,
     hosting: Hosting = None,
     instances: Instances = None,
     max_concurrent: MaxConcurrent = None,
@@ -183,7 +190,7 @@ def load(
     from capacity.target import Target, load_plan
 
     said = (url, key_env, key_file, payload, tuple(header or ()), hosting, instances, max_concurrent)
-    target = Target(endpoint, config, *said, deadline=deadline, any_body=expect_any_body)
+    target = Target(endpoint, config, *said, deadline=deadline, any_body=expect_any_body, auth=auth, ca_file=ca_file)
     plan = load_plan(target, users, duration, tuple(threshold or ()), harm_budget, seed)
     return _measured(plan, out=out, json=json, yes=yes, quiet=quiet)
 
@@ -200,8 +207,14 @@ def report_limit(
 
 report_app.command("errors", epilog=telling.ERRORS_EXAMPLE)(telling.report_errors)
 report_app.command("latency", epilog=telling.LATENCY_EXAMPLE)(telling.report_latency)
+app.command(epilog=starting.INIT_EXAMPLE)(starting.init)
 app.command(epilog=telling.DIAGNOSE_EXAMPLE)(telling.diagnose)
-app.command(epilog=telling.LOGS_EXAMPLE)(telling.logs)
+app.command(epilog=servicelog.LOGS_EXAMPLE)(servicelog.logs)
+app.command(epilog=comparing.COMPARE_EXAMPLE)(comparing.compare)
+app.command(epilog=doctor.DOCTOR_EXAMPLE)(doctor.doctor)
+app.command(epilog=health.CHECK_EXAMPLE)(health.check)
+app.command(epilog=health.WATCH_EXAMPLE)(health.watch)
+report_app.command("health", epilog=health.REPORT_EXAMPLE)(health.report_health)
 
 
 @app.command(epilog="Example: redline size --rps 25 --service-time 120ms --max-concurrent 1 --reject 0.1%")
@@ -237,19 +250,22 @@ def _measured(
     from capacity.preflight import preflight
     from capacity.progress import shown_on
     from capacity.target import scenario_of
-    from scoring.auth import read_key
+    from scoring.holding import Holder
 
     scenario = scenario_of(plan)
-    key = read_key(plan.endpoint, os.environ)
+    holder = Holder(plan.endpoint, os.environ)
+    holder.secret()
+    if holder.grant is not None and not quiet and plan.endpoint.key_env is None and plan.endpoint.key_file is None:
+        talk(f"credential: {holder.grant.source}")
     _consent(plan.endpoint, plan.most_users, plan.harm_budget, yes)
     folder = new_run_folder(plan, out)
-    stopped = preflight(plan.endpoint, scenario, key, folder)
+    stopped = preflight(plan.endpoint, scenario, holder, folder)
     if stopped is not None:
         code = _reported(folder, json=json)
         complain(stopped)
         return code
     with shown_on(sys.stderr, quiet=quiet) as show:
-        ended = run(plan, folder, environ=os.environ, key=key, on_progress=show)
+        ended = run(plan, folder, environ=os.environ, grant=holder.grant, on_progress=show)
     if ended.interrupted_by is None:
         code = _reported(folder, json=json, verdict=ended.verdict)
         if then is not None:

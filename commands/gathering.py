@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scoring.endpoint import with_access
 from scoring.errors import RedlineError
 from scoring.text import harmless
 from scoring.units import parse_duration_ns
 
 if TYPE_CHECKING:
-    from monitor.servicelog.entries import LogEntry
     from scoring.endpoint import Endpoint
     from scoring.told import Told
 
@@ -38,6 +38,8 @@ class Sources:
     since: str | None = None
     wait_s: float = 0.0
     quiet: bool = False
+    auth: str | None = None
+    ca_file: str | None = None
 
 
 def gathered(sources: Sources) -> Told:
@@ -107,26 +109,6 @@ def endpoint_named(name: str, config: str) -> Endpoint:
     return endpoints[name]
 
 
-def console_entries(
-    endpoint: Endpoint, since_at: datetime | None, *, status: str | None, pattern: str | None, follow: bool
-) -> Iterator[LogEntry]:
-    """The entries of the endpoint's console that are wanted, as Log Analytics keeps it."""
-    from monitor import consolelog
-    from scoring.azure_auth import azure_credential
-
-    if follow:
-        raise RedlineError("--follow follows a file, and no endpoint", "give the file that the log is written to")
-    if not any((endpoint.workspace_id, endpoint.app_insights_id, endpoint.arm_id)):
-        raise RedlineError(
-            f"the console of `{endpoint.name}` cannot be read: neither workspace_id nor arm_id is set",
-            'add workspace_id = "GUID" to the endpoint in redline.toml, or give a FILE',
-        )
-    now = datetime.now(UTC)
-    from_at = since_at or now - DEFAULT_SINCE
-    credential = azure_credential(endpoint)
-    return consolelog.entries(endpoint, from_at, now, credential=credential, status=status, pattern=pattern)
-
-
 def _client(run: Path) -> Told:
     from capacity.recorded import recorded
     from capacity.told import told_by
@@ -136,9 +118,11 @@ def _client(run: Path) -> Told:
 
 def _endpoint(sources: Sources, client: Told | None) -> Endpoint | None:
     """The named endpoint, else the one the run was sent to."""
-    if sources.endpoint is None:
-        return None if client is None else client.endpoint
-    return endpoint_named(sources.endpoint, sources.config)
+    if sources.endpoint is not None:
+        found: Endpoint | None = endpoint_named(sources.endpoint, sources.config)
+    else:
+        found = None if client is None else client.endpoint
+    return None if found is None else with_access(found, sources.auth, sources.ca_file)
 
 
 def _period(

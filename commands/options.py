@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from scoring.access import AZURE_AUTH_KINDS
+
 Name = Annotated[str | None, typer.Argument(metavar="ENDPOINT", help="Endpoint of redline.toml; or use --url.")]
 Config = Annotated[str, typer.Option(metavar="FILE", help="Where endpoints are described.")]
 Url = Annotated[str | None, typer.Option(metavar="URI", help="Scoring URI, instead of an ENDPOINT of --config.")]
@@ -39,6 +41,17 @@ Out = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask before sending load to another machine.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
+
+Auth = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KIND",
+        help=f"Who signs in to Azure: {', '.join(AZURE_AUTH_KINDS)}; auto is the first unattended one that serves.",
+    ),
+]
+CaFile = Annotated[
+    str | None, typer.Option(metavar="FILE", help="PEM of the authorities to trust, of the endpoint and of Azure.")
+]
 
 Told = Annotated[
     str | None, typer.Argument(metavar="ENDPOINT", help="Endpoint of redline.toml; its telemetry is read.")

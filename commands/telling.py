@@ -1,9 +1,8 @@
-"""`redline report errors`, `redline report latency`, `redline diagnose` and `redline logs`."""
+"""`redline report errors`, `redline report latency` and `redline diagnose`."""
 
 from __future__ import annotations
 
 import json as json_text
-import os
 import shlex
 import sys
 from datetime import UTC, datetime
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from commands import options
-from commands.gathering import Sources, console_entries, endpoint_named, gathered, since_instant
+from commands.gathering import Sources, gathered
 from commands.output import say, screen
 from scoring.errors import Exit, RedlineError
 
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 ERRORS_EXAMPLE = "Example: redline report errors churn-prod --since 24h --out report"
 LATENCY_EXAMPLE = "Example: redline report latency churn-prod --since 24h"
 DIAGNOSE_EXAMPLE = "Example: redline diagnose redline-runs/20260102T030405Z-limit-churn-prod"
-LOGS_EXAMPLE = "Example: redline logs service.log --status 5xx --since 2h --grep ValueError"
 
 
 def report_errors(
@@ -36,6 +34,8 @@ def report_errors(
     service_log: options.ServiceLogs = None,
     since: options.Since = None,
     wait: options.Wait = None,
+    auth: options.Auth = None,
+    ca_file: options.CaFile = None,
     baseline: options.Baseline = None,
     fail_over: options.FailOver = None,
     json: options.Json = False,
@@ -48,7 +48,8 @@ def report_errors(
     from scoring.units import parse_ratio
 
     worst_ratio = None if fail_over is None else parse_ratio(fail_over)
-    told, made = _told(endpoint, config, run, service_log, since, wait, quiet), _made("report errors", baseline, out)
+    told = _told(endpoint, config, run, service_log, since, wait, quiet, auth, ca_file)
+    made = _made("report errors", baseline, out)
     report = errors_report(*_with_diagnosis(told), **made, max_failed_ratio=worst_ratio)
     columns, color = screen()
     return _shown(rendered_errors(report, color=color, width=columns, with_files=out is not None), json=json, out=out)
@@ -61,6 +62,8 @@ def report_latency(
     service_log: options.ServiceLogs = None,
     since: options.Since = None,
     wait: options.Wait = None,
+    auth: options.Auth = None,
+    ca_file: options.CaFile = None,
     baseline: options.Baseline = None,
     json: options.Json = False,
     out: options.ReportOut = None,
@@ -70,7 +73,8 @@ def report_latency(
     from reports.latency import latency_report
     from reports.latency_renderings import rendered_latency
 
-    told, made = _told(endpoint, config, run, service_log, since, wait, quiet), _made("report latency", baseline, out)
+    told = _told(endpoint, config, run, service_log, since, wait, quiet, auth, ca_file)
+    made = _made("report latency", baseline, out)
     report = latency_report(*_with_diagnosis(told), **made)
     columns, color = screen()
     return _shown(rendered_latency(report, color=color, width=columns, with_files=out is not None), json=json, out=out)
@@ -80,6 +84,8 @@ def diagnose(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.")],
     service_log: options.ServiceLogs = None,
     wait: options.Wait = None,
+    auth: options.Auth = None,
+    ca_file: options.CaFile = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> int:
@@ -87,46 +93,11 @@ def diagnose(
     from reports.errors import errors_report
     from reports.errors_renderings import diagnosis_json, diagnosis_text
 
-    told = _told(None, "redline.toml", run, service_log, None, wait, quiet)
+    told = _told(None, "redline.toml", run, service_log, None, wait, quiet, auth, ca_file)
     report = errors_report(*_with_diagnosis(told), **_made("diagnose", None, None))
     columns, color = screen()
     say(diagnosis_json(report) if json else diagnosis_text(report, color=color, width=columns))
     return Exit.FINE
-
-
-def logs(
-    file: Annotated[
-        str, typer.Argument(metavar="FILE|ENDPOINT", help="Service log, - for standard input, or an endpoint's name.")
-    ],
-    config: options.Config = "redline.toml",
-    status: Annotated[
-        str | None, typer.Option(metavar="CODES", help="Only requests answered so: 5xx, 503, 4xx,5xx.")
-    ] = None,
-    since: Annotated[str | None, typer.Option(metavar="TIME", help="How far back, 2h, or from when.")] = None,
-    grep: Annotated[str | None, typer.Option(metavar="REGEX", help="Only entries that match.")] = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as the log grows; Ctrl-C ends it.")] = False,
-    json: options.Json = False,
-) -> int:
-    """Show the entries of a service log, parsed, filtered and without secrets."""
-    from monitor.servicelogs import entries
-    from reports.logs_text import entry_json, entry_text
-
-    since_at = since_instant(since, datetime.now(UTC))
-    endpoint = None if _is_log(file, config) else endpoint_named(file, config)
-    if endpoint is None:
-        found = entries(file, status=status, since_at=since_at, pattern=grep, follow=follow)
-    else:
-        found = console_entries(endpoint, since_at, status=status, pattern=grep, follow=follow)
-    _, color = screen()
-    for entry in found:
-        if not say(entry_json(entry) if json else entry_text(entry, color=color)):
-            break
-    return Exit.FINE
-
-
-def _is_log(name: str, config: str) -> bool:
-    """True for what is there, and where no file describes endpoints."""
-    return name == "-" or os.access(name, os.F_OK) or not os.access(config, os.F_OK)
 
 
 def causes_of(found: Recorded) -> tuple[Finding, ...]:
@@ -168,11 +139,13 @@ def _told(
     since: str | None,
     wait: str | None,
     quiet: bool,
+    auth: str | None,
+    ca_file: str | None,
 ) -> Any:
     from scoring.units import S, parse_duration_ns
 
     wait_s = 0.0 if wait is None else parse_duration_ns(wait) / S
-    return gathered(Sources(endpoint, config, run, tuple(service_log or ()), since, wait_s, quiet))
+    return gathered(Sources(endpoint, config, run, tuple(service_log or ()), since, wait_s, quiet, auth, ca_file))
 
 
 def _with_diagnosis(told: Any) -> tuple[Any, Any]:

@@ -5,6 +5,7 @@ Percentile metrics are one value a minute that Azure computed over that minute. 
 
 from __future__ import annotations
 
+import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -18,6 +19,7 @@ from monitor.rows import Row
 from monitor.slices import Slice
 from monitor.workspace import plain_http
 from scoring.account import Problem
+from scoring.controlplane.clouds import cloud_of
 from scoring.endpoint import Endpoint
 from scoring.served import Source
 from scoring.told import MetricSeries, Point
@@ -51,6 +53,7 @@ _FINAL = frozenset(("unreachable", "no_credential", "forbidden", "throttled", "b
 _STEPS = {
     "forbidden": "az role assignment create --role 'Monitoring Reader' --assignee YOU --scope SUBSCRIPTION",
     "no_credential": "az login",
+    "wrong_workspace": "check arm_id and metrics_url of the endpoint in redline.toml",
 }
 
 
@@ -88,10 +91,11 @@ def series_told(
     from azure.monitor.querymetrics import MetricsClient
 
     asked_for = Slice(max(period.from_at, period.until_at - LONGEST), period.until_at)
-    verify = {} if endpoint.ca_file is None else {"connection_verify": endpoint.ca_file}
+    options: dict[str, Any] = {} if endpoint.ca_file is None else {"connection_verify": endpoint.ca_file}
+    options["audience"] = cloud_of(endpoint.azure, os.environ).metrics_scope.removesuffix("/.default")
     series: list[MetricSeries] = []
     troubles: dict[str, Outcome] = {}
-    with MetricsClient(metrics_url(endpoint) or "", credential, retry_total=1, **verify) as client:
+    with MetricsClient(metrics_url(endpoint) or "", credential, retry_total=1, **options) as client:
         for wanted in _wanted(endpoint.arm_id or "", deployments):
             found = _asked(client, wanted, asked_for, plain_http(endpoint.metrics_url))
             if not isinstance(found, Outcome):

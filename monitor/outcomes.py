@@ -90,7 +90,7 @@ def outcome_of_fault(error: Any) -> Outcome:
 def _without_status(error: Any) -> Outcome:
     kinds = _kinds(error)
     said = _safe(str(getattr(error, "message", error)))
-    if kinds & {"ClientAuthenticationError", "CredentialUnavailableError"}:
+    if kinds & {"ClientAuthenticationError", "CredentialUnavailableError", "NotSignedIn"}:
         return Outcome("no_credential", said)
     if "DecodeError" in kinds:
         return Outcome("bad_answer", said, is_passing=True)

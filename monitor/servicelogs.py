@@ -25,7 +25,7 @@ from scoring.text import harmless
 from scoring.told import Told
 
 STANDARD_INPUT = "-"
-_CHUNK_BYTES = 2 * 1024 * 1024
+_CHUNK_BYTES = 1024 * 1024
 _LINES_BYTES = 1024 * 1024
 _GZIP = b"\x1f\x8b"
 
@@ -69,23 +69,25 @@ def entries(
     since_at: datetime | None = None,
     pattern: str | None = None,
     follow: bool = False,
+    with_payloads: bool = False,
 ) -> Iterator[LogEntry]:
     """The entries of a service log that are wanted, in order, without secrets; with `follow`, without end.
 
+    Payloads are told by their shape, unless they are asked for.
     With `status`, each request once: the access line of a request that the server told is left out.
     """
     wanted = is_wanted(status, since_at, pattern)
     _checked(path)
     once = OncePerRequest() if status is not None else None
-    for entry in _all_entries(path, follow):
+    for entry in _all_entries(path, follow, with_payloads):
         if wanted(entry) and not (once is not None and once.is_second(entry)):
             yield entry
 
 
-def _all_entries(path: str, follow: bool) -> Iterator[LogEntry]:
+def _all_entries(path: str, follow: bool, with_payloads: bool) -> Iterator[LogEntry]:
     try:
         for lines in followed(path) if follow and path != STANDARD_INPUT else _lines(path):
-            found = Entries()
+            found = Entries(with_payloads=with_payloads)
             for line in lines:
                 entry = found.flush() if line is None else found.take(*line)
                 if entry is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from monitor.kql import Query
 from monitor.outcomes import Outcome, outcome_of_answer, outcome_of_columns, outcome_of_fault, outcome_of_partial
 from monitor.rows import Row, rows_of
 from monitor.slices import Slice
+from scoring.controlplane.clouds import cloud_of
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
 
     from scoring.endpoint import Endpoint
 
-AUDIENCE = "https://api.loganalytics.io"
 SERVER_TIMEOUT_S = 60
 """A query that takes longer is asked for a shorter time instead."""
 TRIES = 4
@@ -44,9 +45,10 @@ class Workspace:
     ) -> None:
         from azure.monitor.query import LogsQueryClient
 
-        options: dict[str, Any] = {"audience": AUDIENCE, "retry_total": 0}
-        if endpoint.logs_url is not None:
-            options["endpoint"] = endpoint.logs_url
+        cloud = cloud_of(endpoint.azure, os.environ)
+        options: dict[str, Any] = {"audience": cloud.logs_scope.removesuffix("/.default"), "retry_total": 0}
+        if endpoint.logs_url is not None or cloud.name in ("china", "usgov"):
+            options["endpoint"] = endpoint.logs_url or cloud.logs_url
         if endpoint.ca_file is not None:
             options["connection_verify"] = endpoint.ca_file
         self._client: LogsQueryClient = LogsQueryClient(credential, **options)

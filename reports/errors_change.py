@@ -10,8 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scipy.special import betaincinv
-
 from reports.errors_counts import Latency, Quantile, Success
 from scoring.account import is_good
 from scoring.told import Group
@@ -111,6 +109,8 @@ def rate_ratio_interval(
     >>> [round(one, 3) for one in rate_ratio_interval(10, 1000, 30, 1000)]
     [1.427, 6.879]
     """
+    from scipy.special import betaincinv  # takes half a second to load: only a comparison waits
+
     tail = (1.0 - confidence) / 2.0
     low = float(betaincinv(count, earlier_count + 1.0, tail)) if count else 0.0
     high = float(betaincinv(count + 1.0, earlier_count, 1.0 - tail)) if earlier_count else 1.0

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from capacity.verdict import Kind, Level, Limit, Recommended, Sizing, Verdict
-from reports.words import concurrent, percent, sentence_case, show_rps, users_words
+from reports.words import concurrent, percent, renewed_words, sentence_case, show_rps, users_words
 from scoring.endpoint import Endpoint
 from scoring.told import Finding
 from scoring.units import show_count, show_ratio
@@ -136,6 +136,8 @@ def remarks(report: LimitReport) -> tuple[str, ...]:
         said.append("The run was interrupted; this is what had been measured until then.")
     elif not report.run_facts.finished:
         said.append("The run did not finish; this is what its folder holds.")
+    if verdict.renewed_count:
+        said.append(renewed_words(verdict.renewed_count))
     if verdict.reason and _clause(verdict.reason) not in headline(report):
         said.append(f"{_clause(verdict.reason)}.")
     return tuple(sentence_case(sentence) for sentence in said)

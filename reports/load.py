@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 from capacity.verdict import Client, Cost, Level
 from reports.limit import FailureSample, RunFacts
-from reports.words import concurrent, show_rps
+from reports.words import concurrent, renewed_words, show_rps
 from scoring.endpoint import Endpoint
 from scoring.told import Finding
-from scoring.units import show_ms, show_ratio
+from scoring.units import show_ms, show_ratio, show_seconds
+
+WORTH_TELLING_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,9 @@ class LoadReport:
     mean_ms: float | None = None
     received_bytes: int | None = None  # body bytes of all answers
     interrupted: bool = False
+    renewed_count: int = 0  # attempts answered 401 while the credential was renewed; in no other figure
+    waited_s: float = 0.0  # users waited for a credential
+    lost: str | None = None  # why the load ended early: the credential could not be renewed
 
 
 def load_word(report: LoadReport) -> str:
@@ -73,6 +78,23 @@ def load_headline(report: LoadReport) -> str:
     level = report.level
     bad = show_ratio(level.attempt_count - level.good_count, level.attempt_count)
     return f"{report.endpoint.name} answers {show_rps(level.completed_rps)} at {concurrent(level.users)}; {bad} failed."
+
+
+def load_remarks(report: LoadReport) -> tuple[str, ...]:
+    """What must be known beside the headline: an interruption, and what became of the credential."""
+    said = []
+    if report.lost is not None:
+        after = show_seconds(report.cost.seconds)
+        said.append(f"Nothing was sent after {after}: the credential could not be renewed: {report.lost}")
+    elif report.interrupted:
+        said.append("Interrupted: this is what had been measured until then.")
+    if report.renewed_count:
+        said.append(renewed_words(report.renewed_count))
+    if report.waited_s >= WORTH_TELLING_S and report.lost is None:
+        said.append(
+            f"Users waited {show_seconds(report.waited_s)} for a renewed credential and sent nothing meanwhile."
+        )
+    return tuple(said)
 
 
 def interval_ms_words(percentile: Percentile) -> str:

@@ -16,7 +16,7 @@ from capacity.validity import Health, reasons
 from capacity.verdict import Client, Cost
 from reports.load import LoadReport, Percentile, Threshold
 from reports.of_run import run_facts, samples
-from scoring.attempt import FAILURE_NUMBER, FLAG_TRANSIENT, Failure
+from scoring.attempt import FAILURE_NUMBER, FLAG_RENEWED, FLAG_TRANSIENT, Failure
 from scoring.told import Finding
 from scoring.units import MS, S
 
@@ -33,7 +33,9 @@ def load_report(found: Recorded, causes: Sequence[Finding] = ()) -> LoadReport |
     run, rows = found.run, found.rows
     health, interrupted = health_of(found.levels), not was_held_to_the_end(found.levels)
     goals = tuple(parse_goal(text) for text in run.plan.thresholds)
-    kept = rows[((rows["flags"] & FLAG_TRANSIENT) == 0) & (rows["failure"] != FAILURE_NUMBER[Failure.ABORTED])]
+    no_evidence = (rows["flags"] & (FLAG_TRANSIENT | FLAG_RENEWED)) != 0
+    kept = rows[~no_evidence & (rows["failure"] != FAILURE_NUMBER[Failure.ABORTED])]
+    held = found.levels[-1] if found.levels else {}
     trial = _trial(run, rows, goals)
     levels = levels_of([trial])
     if not levels:
@@ -55,6 +57,9 @@ def load_report(found: Recorded, causes: Sequence[Finding] = ()) -> LoadReport |
         mean_ms=float(np.mean(good["done_ns"] - good["sent_ns"])) / MS if len(good) else None,
         received_bytes=int(kept["received_bytes"].sum()),
         interrupted=interrupted,
+        renewed_count=trial.renewed_count,
+        waited_s=held.get("waited_s") or 0.0,
+        lost=held.get("lost"),
     )
 
 
@@ -75,7 +80,7 @@ def unrecorded(levels: Sequence[dict[str, Any]], kept_count: int) -> tuple[str, 
 
 def was_held_to_the_end(levels: Sequence[dict[str, Any]]) -> bool:
     """True when the load ended because its time was over."""
-    return bool(levels) and levels[-1].get("ended_by") != "stopped"
+    return bool(levels) and levels[-1].get("ended_by") not in ("stopped", "lost")
 
 
 def percentiles(good: Rows) -> tuple[Percentile, ...]:

@@ -70,6 +70,8 @@ def _load(found: Recorded, causes: Sequence[Finding], *, color: bool, width: int
     document = load_json(report)
     missed = any(threshold.met is False for threshold in report.thresholds)
     code = Exit.MISSED if missed else Exit.FINE if report.client.valid else Exit.UNFAIR
+    if report.lost is not None:
+        code = Exit.NO_ENTRY
     return Rendered(load_text(report, color=color, width=width), document, {"report.json": document}, code)
 
 

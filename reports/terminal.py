@@ -23,7 +23,7 @@ from reports.limit import (
     sizing_words,
     verdict_tone,
 )
-from reports.load import LoadReport, interval_ms_words, load_headline, load_word
+from reports.load import LoadReport, interval_ms_words, load_headline, load_remarks, load_word
 from reports.texttable import Column, bar, columns_of, hung, padded, painted, table, wrapped
 from reports.words import attempts_words, rate_number, sentence_case, users_words
 from scoring.units import show_count, show_ms, show_ratio, show_seconds
@@ -216,9 +216,9 @@ def load_text(report: LoadReport, *, color: bool, width: int) -> str:
     clean, width = harmless_copy(report), max(width, MIN_WIDTH)
     word = load_word(clean)
     tone = {"KEPT": "good", "MEASURED": "plain", "MISSED": "bad"}.get(word, "warn")
-    interrupted = ["  Interrupted: this is what had been measured until then."] if clean.interrupted else []
+    remarked = [line for one in load_remarks(clean) for line in hung("  ", one, width)]
     blocks = (
-        "\n".join([*headed(word, columns_of(word), load_headline(clean), tone, color, width), *interrupted]),
+        "\n".join([*headed(word, columns_of(word), load_headline(clean), tone, color, width), *remarked]),
         _thresholds(clean, width),
         _load_figures(clean, width),
         _percentiles(clean, width),

@@ -37,6 +37,20 @@ def attempts_words(count: int) -> str:
     return "1 attempt" if count == 1 else f"{count:,} attempts"
 
 
+def renewed_words(count: int) -> str:
+    """The attempts that a renewal explains, in a sentence.
+
+    >>> renewed_words(1)
+    '1 attempt was answered 401 while the credential was renewed; it was sent again and counts nowhere else.'
+    """
+    if count == 1:
+        return "1 attempt was answered 401 while the credential was renewed; it was sent again and counts nowhere else."
+    return (
+        f"{count:,} attempts were answered 401 while the credential was renewed; they were sent again and count"
+        " nowhere else."
+    )
+
+
 def rate_number(rps: float | None) -> str:
     """A rate to three significant digits, or all digits from 100 on; an en dash where nothing was measured.
 

@@ -53,6 +53,13 @@ def _credentials(setting: Setting) -> str:
     )
 
 
+RENEWED = Rule(
+    id="D41",
+    when=lambda facts, _: facts.status == 401 and facts.clue == "renewed",
+    cause=lambda *_: "the credential ended in the middle of the load and was renewed: no failure of the endpoint",
+    next_step=lambda *_: "nothing: each of these requests was sent again with the next credential",
+    signs=(with_clue("renewed", text="while the load generator renewed it"),),
+)
 EXPIRED = Rule(
     id="D14",
     when=lambda facts, setting: (

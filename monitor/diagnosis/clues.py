@@ -6,6 +6,7 @@ import re
 from functools import lru_cache
 
 _CLUES = (
+    ("renewed", r"credential was being renewed"),
     ("scoring_timeout", r"scoring timeout after [\d.]+ ?ms|UserScriptTimeout"),
     ("script_error", r"unexpected error occurred in scoring script"),
     ("server_error", r"unexpected internal error occurred"),
@@ -35,6 +36,7 @@ _PAGE = re.compile(r"\s*<(?:!doctype|html|head|\?xml)", re.IGNORECASE)
 _REASON_ONLY = frozenset({"model_error"})
 
 WORDS = {
+    "renewed": "credential renewed",
     "scoring_timeout": "script passed SCORING_TIMEOUT_MS",
     "script_error": "exception in run()",
     "server_error": "inference server failed",

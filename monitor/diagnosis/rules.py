@@ -8,6 +8,7 @@ from monitor.diagnosis.rule import Rule
 from monitor.diagnosis.setting import Setting
 
 RULES: tuple[Rule, ...] = (
+    access.RENEWED,
     network.ENDED,
     network.NO_CREDENTIAL,
     network.WALL,

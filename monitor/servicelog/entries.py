@@ -14,6 +14,7 @@ from monitor.servicelog.line import Kind, Line, path_of
 from monitor.servicelog.stamps import at_of
 from monitor.servicelog.wrappers import unwrapped
 from scoring.errors import RedlineError
+from scoring.payloads import redact_payloads
 from scoring.redact import redact
 from scoring.text import harmless
 
@@ -33,7 +34,7 @@ class LogEntry:
     kind: str  # "request", "access", "event", "exception", "message" or "text"
     status: int | None
     duration_ms: float | None
-    text: str
+    text: str  # payloads are told by their shape, unless they were asked for
     request: tuple[object, ...] = ()  # the same for both lines of one request
 
 
@@ -50,7 +51,8 @@ class _Begun:
 class Entries:
     """Owns the entry that may have more lines. A line with nothing in front goes on with the one before it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, with_payloads: bool = False) -> None:
+        self._with_payloads = with_payloads
         self._begun: _Begun | None = None
         self._last_ms: int | None = None
 
@@ -70,7 +72,7 @@ class Entries:
     def flush(self) -> LogEntry | None:
         """The entry as far as it has come."""
         begun, self._begun = self._begun, None
-        return None if begun is None else _entry(begun)
+        return None if begun is None else _entry(begun, with_payloads=self._with_payloads)
 
     def _goes_on(self, line: Line) -> bool:
         if self._begun is None or happening(line.text) is not None:
@@ -142,12 +144,13 @@ def _pattern(pattern: str) -> re.Pattern[str]:
         raise RedlineError(f"`{shown}` is not a regular expression: {error}", "--grep 'Timeout|refused'") from error
 
 
-def _entry(begun: _Begun) -> LogEntry:
+def _entry(begun: _Begun, *, with_payloads: bool) -> LogEntry:
     text = b"\n".join(begun.parts).decode("utf-8", "backslashreplace").rstrip("\n")
     if begun.cut_count:
         text += f"\n… [{begun.cut_count} more lines]"
     line = begun.line
-    shown = harmless(redact(text), max_chars=TEXT_CHARS, keep_newlines=True)
+    text = redact(text)
+    shown = harmless(text if with_payloads else redact_payloads(text), max_chars=TEXT_CHARS, keep_newlines=True)
     return LogEntry(
         at_of(begun.at_ms),
         line.level,

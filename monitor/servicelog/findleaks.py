@@ -22,9 +22,11 @@ _MOST_REMEMBERED = 4_096
 _PIECES = (65_536, 2_048)
 _MOST_KEY_LINES = 100
 _PAYLOAD_MARKS = (b"eceived input", b"equest body", b"equest data", b"equest payload", b"aw_data", b"ayload")
-_MARKS = MarkerTable(
-    [one.encode() for one in secretspans.ANY_CASE], [*(one.encode() for one in secretspans.EXACT), *_PAYLOAD_MARKS]
-)
+_ANY_CASE = tuple(one.encode() for one in secretspans.ANY_CASE)
+_EXACT = (*(one.encode() for one in secretspans.EXACT), *_PAYLOAD_MARKS)
+MARKS = (*_ANY_CASE, *_EXACT)
+"""One of these stands in every line with a finding."""
+_MARKS = MarkerTable(_ANY_CASE, _EXACT)
 _PAYLOAD = re.compile(
     rb"(?:\b[Rr]eceived input|\b[Rr]equest (?:body|data|payload)|\b(?:raw_data|[Pp]ayload))\s?(?:is)?\s?[:=]\s?"
     rb"(?P<value>b?[\"']?[\[{].*)"

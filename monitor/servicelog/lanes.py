@@ -15,20 +15,23 @@ from monitor.servicelog.columns import (
     Ints,
     are_digits,
     are_digits_or_dots,
+    difference,
     matches,
     number_in,
     place_of,
+    span,
+    three_digits,
+    word,
 )
-from monitor.servicelog.stamps import NO_TIME, iso_ms
+from monitor.servicelog.heads import Headed, headed, instants_ms, pids
+from monitor.servicelog.stamps import NO_TIME
 from monitor.servicelog.tails import as_pattern, may_hide, shapes
 from monitor.servicelog.tally import Batch
-from monitor.servicelog.wrappers import unwrapped
 
-_MOST_PREFIXES = 12
-_MOST_PREFIX_BYTES = 256
 _MOST_HOSTS = 24
-_LEAST_BYTES = 40  # of a line with an instant, a process id and a logger
 _MOST_HOST_BYTES = 64
+_SERVER, _GUNICORN, _ACCESS = word(b"] azmlin"), word(b"] gunico"), word(b"rn.acces")
+_OWN, _PRINT, _TRACE = word(b"fsrv - P"), word(b"print - "), word(b"trace - ")
 _LEVELS = np.zeros(256, np.bool_)
 _LEVELS[list(b"DIWEC")] = True
 _MAY_BEGIN = np.zeros(256, np.bool_)
@@ -39,163 +42,134 @@ _MAY_BEGIN[list(b"TE |+")] = True  # a traceback, its title, or the margin of a 
 class Lane:
     """`taken` says which lines need no more reading; `stamped` are those of them, and where their instants stand.
 
-    `apps` and `accesses` are the scoring requests among them; `line` holds places in the block, from 0.
-    `bare` are those without a word that a client chose: nothing leaks there.
+    `settled` are scoring requests whose access line follows at once, with the same process and status; `apps` and
+    `accesses` those that are still to be paired; `line` holds places in the block, from 0. `bare` are the lines without
+    a word that a client chose: nothing leaks there. `begins` is where each line begins behind what a container put in
+    front.
     """
 
     taken: Bools
     bare: Bools
+    begins: Ints
     stamped: Ints
     stamp: Ints
+    settled: Batch
     apps: Batch
     accesses: Batch
-
-
-@dataclass(slots=True)
-class _Prefixed:
-    """Lines that begin as the server's do: the places of the instant and of the bracket after the process id."""
-
-    line: Ints
-    stamp: Ints
-    bracket: Ints
-    end: Ints
-
-    def where(self, chosen: Bools | Ints) -> _Prefixed:
-        return _Prefixed(self.line[chosen], self.stamp[chosen], self.bracket[chosen], self.end[chosen])
 
 
 def lane(padded: bytes, starts: Ints, ends: Ints) -> Lane:
     """The ordinary lines among those from `starts` to `ends`, whose closing line feeds are left out."""
     columns = Columns(padded)
-    found = _prefixed(columns, padded, starts, ends)
-    first, second = columns.words(found.bracket), columns.words(found.bracket + 8)
-    of_server = matches(first, b"] azmlin")
-    apps = _apps(columns, padded, found.where(np.flatnonzero(of_server & matches(second, b"fsrv - P"))))
-    access_lines = np.flatnonzero(matches(first, b"] gunico") & matches(second, b"rn.acces"))
-    accesses, bare_lines = _accesses(columns, padded, found.where(access_lines))
+    found, begins = headed(columns, padded, starts, ends)
+    first, second = found.body[:, 0], found.body[:, 1]
+    of_server = first == _SERVER
+    app_lines, apps = _apps(columns, padded, found.where(np.flatnonzero(of_server & (second == _OWN))))
+    may_be = np.flatnonzero((first == _GUNICORN) & (second == _ACCESS))
+    access_lines, status, bare_lines = _accesses(columns, padded, found.without_body(may_be))
     chatter = found.where(np.flatnonzero(of_server & matches(second, b"fsrv.")))
-    chatter = chatter.where(_is_print(columns, chatter))
+    chatter = chatter.without_body(np.flatnonzero(_is_print(chatter)))
+    is_first, is_second = _settled(len(starts), app_lines, apps.status, access_lines, status)
+    accesses = _unsettled(access_lines, status, ~is_second)
     taken, bare = np.zeros(len(starts), np.bool_), np.zeros(len(starts), np.bool_)
-    for lines in (apps.line, accesses.line, chatter.line):
+    for lines in (apps.line, access_lines.line[is_second], accesses.line, chatter.line):
         taken[lines] = True
     plain = _hide_nothing(columns, padded, chatter.bracket + 13, chatter.end)
     for lines in (apps.line, bare_lines, chatter.line[plain]):
         bare[lines] = True
-    bare[found.line[found.stamp != starts[found.line]]] = False  # what a container puts in front may be anything
+    if found.has_fronts:
+        bare[found.line[found.stamp != starts[found.line]]] = False  # what a container puts in front may be anything
+    bare &= taken
     stamped = taken[found.line]
-    return Lane(taken, bare, found.line[stamped], found.stamp[stamped], apps, accesses)
+    lines, stamps = (found.line, found.stamp) if stamped.all() else (found.line[stamped], found.stamp[stamped])
+    settled, waiting = (apps, apps.where(slice(0))) if is_first.all() else (apps.where(is_first), apps.where(~is_first))
+    return Lane(taken, bare, begins, lines, stamps, settled, waiting, accesses)
 
 
-def _is_print(columns: Columns, lines: _Prefixed) -> Bools:
+def _settled(count: int, apps: Headed, status: Ints, accesses: Headed, told: Ints) -> tuple[Bools, Bools]:
+    """Which lines of the server have their access line right after them, and which access lines those are."""
+    if not len(apps.line):
+        return np.zeros(0, np.bool_), np.zeros(len(accesses.line), np.bool_)
+    after = np.full(count + 1, -1, np.int64)
+    after[apps.line + 1] = np.arange(len(apps.line))
+    before = after[accesses.line]
+    good = (before >= 0) & (apps.bracket[before] - apps.stamp[before] == accesses.bracket - accesses.stamp)
+    digits = accesses.bracket - accesses.stamp - 27
+    shift = np.uint64(64) - np.uint64(8) * np.clip(digits, 1, 7).astype(np.uint64)
+    good &= ((apps.pid[before] ^ accesses.pid) << shift) == 0
+    good &= status[before] == told
+    is_first = np.zeros(len(apps.line), np.bool_)
+    is_first[before[good]] = True
+    return is_first, good
+
+
+def _unsettled(lines: Headed, status: Ints, chosen: Bools) -> Batch:
+    """The access lines that are still to be paired, without their instants."""
+    rest = np.flatnonzero(chosen)
+    lines, status = lines.without_body(rest), status[rest]
+    pid, is_pid = pids(lines)
+    nothing = np.full(len(rest), -1, np.int64)
+    return Batch(lines.line, np.full_like(nothing, NO_TIME), status, nothing, pid).where(is_pid)
+
+
+def _is_print(lines: Headed) -> Bools:
     """Whether a message follows `azmlinfsrv.print - ` or `azmlinfsrv.trace - ` that cannot begin a traceback."""
-    level = columns.bytes[lines.stamp + 24]
-    word = columns.words(lines.bracket + 13)
-    begins: Bools = _MAY_BEGIN[columns.bytes[lines.bracket + 21]]
-    quiet: Bools = (level == ord("I")) | (level == ord("D"))
-    return quiet & (matches(word, b"print - ") | matches(word, b"trace - ")) & ~begins
+    logger = span(lines.body, 13)
+    begins: Bools = _MAY_BEGIN[(span(lines.body, 21) & np.uint64(255)).view(np.int64)]
+    quiet: Bools = (lines.level == ord("I")) | (lines.level == ord("D"))
+    quiet &= (logger == _PRINT) | (logger == _TRACE)
+    return quiet & ~begins
 
 
-def _prefixed(columns: Columns, padded: bytes, starts: Ints, ends: Ints) -> _Prefixed:
-    """Lines that begin with an instant, a level and a process id, behind whatever a container put in front."""
-    stamps = starts
-    good = _has_stamp(columns, stamps)
-    rest = np.flatnonzero(~good & (ends - starts > 60))
-    for _ in range(_MOST_PREFIXES):
-        if not len(rest):
-            break
-        first = padded[starts[rest[0]] : min(ends[rest[0]], starts[rest[0]] + 4096)]
-        width = len(first) - len(unwrapped(first)[0])
-        if not 0 < width <= _MOST_PREFIX_BYTES or first[:1] == b"{":
-            rest = rest[1:]
-            continue
-        alike = columns.has(starts[rest], as_pattern(first[:width]))
-        stamps = stamps.copy() if stamps is starts else stamps
-        stamps[rest[alike]] += width
-        good[rest[alike]] = _has_stamp(columns, stamps[rest[alike]])
-        rest = rest[~alike]
-    lines = np.flatnonzero(good & (ends - stamps > _LEAST_BYTES))
-    stamps = stamps[lines]
-    digits = place_of(columns.words(stamps + 27), b"]")
-    return _Prefixed(lines, stamps, stamps + digits + 27, ends[lines]).where(np.flatnonzero(digits < 8))
+def _apps(columns: Columns, padded: bytes, lines: Headed) -> tuple[Headed, Batch]:
+    """`azmlinfsrv - POST /score 200 0.984ms 18`: the lines that are such, and what they tell."""
+    after = lines.bracket + 31
+    whole = span(lines.body, 31)
+    digits = place_of(whole, b".")
+    good = (digits > 0) & (digits < 8)
+    if not good.all():
+        digits = np.clip(digits, 1, 7)
+    decimals = columns.words(after + digits)
+    good &= difference(lines.body, b"OST /score 000 ", 2) == 0
+    good &= are_digits(whole, digits) & matches(decimals, b".???ms ")
+    good &= _are_sizes(columns, after + digits + 7, lines.end) & _LEVELS[lines.level]
+    pid, is_pid = pids(lines)
+    at_ms = instants_ms(padded, lines.stamp, columns.rows(lines.stamp))
+    fraction_us = three_digits(decimals, 1)
+    good &= is_pid & (at_ms != NO_TIME) & (fraction_us >= 0)
+    status = three_digits(lines.body[:, 3], 3)
+    batch = Batch(lines.line, at_ms, status, number_in(whole, digits) * 1000 + fraction_us, pid)
+    return (lines, batch) if good.all() else (lines.without_body(good), batch.where(good))
 
 
-def _has_stamp(columns: Columns, places: Ints) -> Bools:
-    """Whether the signs around seconds, a level and a bracket stand where they do after an instant."""
-    good = matches(columns.words(places + 16), b":??,??? ") & matches(columns.words(places + 24), b"? [")
-    rest = np.flatnonzero(good)
-    places = places[rest]
-    good[rest] = matches(columns.words(places), b"0???-??-") & matches(columns.words(places + 8), b"?? ??:??")
+def _are_sizes(columns: Columns, starts: Ints, ends: Ints) -> Bools:
+    """Whether between two places stand digits only, 1 to 8 of them."""
+    size = ends - starts
+    good = (size >= 1) & (size <= 8)
+    good &= are_digits(columns.words(starts), size if good.all() else np.clip(size, 0, 8))
     return good
 
 
-def stamps_ms(padded: bytes, places: Ints) -> Ints:
-    """The instants that stand at places, as `2026-01-01 10:00:00,617`; NO_TIME where none does."""
-    if not len(places):
-        return places
-    columns = Columns(padded)
-    day, minute, second = (columns.words(places + offset) for offset in (0, 8, 16))
-    changed = np.flatnonzero(np.concatenate(([True], (day[1:] != day[:-1]) | (minute[1:] != minute[:-1]))))
-    read = [_minute_ms(padded[place : place + 16]) for place in places[changed].tolist()]
-    minute_ms = np.repeat(np.array(read, np.int64), np.diff(changed, append=len(places)))
-    seconds = number_in(second >> np.uint64(8), 2)
-    good = (minute_ms != NO_TIME) & (seconds < 60) & matches(second, b":00,000 ")
-    return np.where(good, minute_ms + seconds * 1000 + number_in(second >> np.uint64(32), 3), NO_TIME)
-
-
-def _minute_ms(text: bytes) -> int:
-    at_ms = iso_ms(text + b":00") if text[10:11] == b" " else None
-    return NO_TIME if at_ms is None else at_ms
-
-
-def _pids(columns: Columns, lines: _Prefixed) -> tuple[Ints, Bools]:
-    """The process ids, and whether they are such."""
-    words, digits = columns.words(lines.stamp + 27), lines.bracket - lines.stamp - 27
-    return number_in(words, np.maximum(digits, 1)), (digits > 0) & are_digits(words, digits)
-
-
-def _apps(columns: Columns, padded: bytes, lines: _Prefixed) -> Batch:
-    """`azmlinfsrv - POST /score 200 0.984ms 18`."""
-    after = lines.bracket + 31
-    whole = columns.words(after)
-    digits = place_of(whole, b".")
-    good = (digits > 0) & (digits < 8)
-    digits = np.clip(digits, 1, 7)
-    status, decimals, stop = columns.words(after - 5), columns.words(after + digits), after + digits + 7
-    size = lines.end - stop
-    good &= matches(columns.words(after - 13), b"T /score") & matches(status, b" 000 ") & are_digits(whole, digits)
-    good &= matches(decimals, b".000ms ") & (size >= 1) & (size <= 8)
-    good &= are_digits(columns.words(stop), np.clip(size, 0, 8))
-    good &= matches(columns.words(after - 15), b"OS") & _LEVELS[columns.bytes[lines.stamp + 24]]
-    pid, is_pid = _pids(columns, lines)
-    at_ms = stamps_ms(padded, lines.stamp)
-    duration_us = number_in(whole, digits) * 1000 + number_in(decimals >> np.uint64(8), 3)
-    batch = Batch(lines.line, at_ms, number_in(status >> np.uint64(8), 3), duration_us, pid)
-    good &= is_pid & (at_ms != NO_TIME)
-    return batch if good.all() else batch.where(good)
-
-
-def _accesses(columns: Columns, padded: bytes, lines: _Prefixed) -> tuple[Batch, Ints]:
+def _accesses(columns: Columns, padded: bytes, lines: Headed) -> tuple[Headed, Ints, Ints]:
     """`gunicorn.access - HOST - - [01/Jan/2026:10:00:00 +0000] "POST /score HTTP/1.1" 200 18 "-" "curl"`.
 
-    Without their instants, and the lines among them in which no secret can stand.
+    The lines that are such if their process id is one, their statuses, and those in which no secret can stand.
     """
-    bracket = _brackets(columns, padded, lines)
-    found = np.flatnonzero(bracket)
-    lines, bracket = lines.where(found), bracket[found]
-    status, size = columns.words(bracket + 51), columns.words(bracket + 56)
-    good = columns.has(bracket + 27, b'] "POST /score HTTP/0.0"') & matches(status, b" 000 0")
-    good &= matches(columns.words(lines.bracket + 16), b"s - ") & _LEVELS[columns.bytes[lines.stamp + 24]]
+    bracket, bare = _brackets(columns, padded, lines)
+    if not bracket.all():
+        found = np.flatnonzero(bracket)
+        lines, bracket, bare = lines.without_body(found), bracket[found], bare[found]
+    request = columns.rows(bracket + 27)
+    size = span(request, 29)
     digits = place_of(size, b" ")
-    good &= (digits > 0) & (digits < 8) & are_digits(size, np.clip(digits, 0, 7))
+    good = (digits > 0) & (digits < 8)
+    good &= difference(request, b'] "POST /score HTTP/0.0" 000 0') == 0
+    good &= are_digits(size, digits if good.all() else np.clip(digits, 0, 7)) & _LEVELS[lines.level]
     good &= (columns.bytes[bracket + 57 + digits] == ord('"')) & (columns.bytes[lines.end - 1] == ord('"'))
     good &= bracket + 58 + digits <= lines.end
-    pid, is_pid = _pids(columns, lines)
-    good &= is_pid
-    bare = are_addresses(columns, lines.bracket + 20, bracket - 5)
-    bare &= _hide_nothing(columns, padded, bracket + 56 + digits, lines.end)
-    nothing = np.full(len(good), -1, np.int64)
-    batch = Batch(lines.line, np.full_like(nothing, NO_TIME), number_in(status >> np.uint64(8), 3), nothing, pid)
-    return batch.where(good), lines.line[good & bare]
+    bare &= good & _hide_nothing(columns, padded, bracket + 56 + digits, lines.end)
+    status, bare_lines = three_digits(request[:, 3], 1), lines.line[bare]
+    return (lines, status, bare_lines) if good.all() else (lines.without_body(good), status[good], bare_lines)
 
 
 def _hide_nothing(columns: Columns, padded: bytes, tails: Ints, ends: Ints) -> Bools:
@@ -209,26 +183,47 @@ def _hide_nothing(columns: Columns, padded: bytes, tails: Ints, ends: Ints) -> B
 def are_addresses(columns: Columns, starts: Ints, ends: Ints) -> Bools:
     """Whether between two places stand digits and dots only, at most 15 of them."""
     size = ends - starts
-    good = (size > 0) & (size < 16)
+    good: Bools = (size > 0) & (size < 16)
     for offset in (0, 8):
         good &= are_digits_or_dots(columns.words(starts + offset), np.clip(size - offset, 0, 8))
     return good
 
 
-def _brackets(columns: Columns, padded: bytes, lines: _Prefixed) -> Ints:
-    """The place of the bracket in ` - - [` in each line; 0 where it is not at one of the places that some have it."""
-    found = np.zeros(len(lines.line), np.int64)
+def _brackets(columns: Columns, padded: bytes, lines: Headed) -> tuple[Ints, Bools]:
+    """The place of the bracket after `s - HOST - - ` in each line; 0 where it is not as in some of them.
+
+    And whether the host is an address, so that no secret can stand in it.
+    """
+    found, bare = np.zeros(len(lines.line), np.int64), np.zeros(len(lines.line), np.bool_)
     rest = np.arange(len(found))
     for _ in range(_MOST_HOSTS):
         if not len(rest):
             break
-        begin = int(lines.bracket[rest[0]])
-        offset = padded.find(b" - - [", begin + 20, int(lines.end[rest[0]])) - begin
-        if not 0 <= offset <= _MOST_HOST_BYTES:
+        begin, end = int(lines.bracket[rest[0]]) + 16, int(lines.end[rest[0]])
+        width = padded.find(b" - - [", begin + 4, end) - begin
+        front = padded[begin : begin + width + 6]
+        if not 4 <= width <= _MOST_HOST_BYTES or not front.startswith(b"s - "):
             rest = rest[1:]
             continue
-        places = lines.bracket[rest] + offset
-        here = matches(columns.words(places), b" - - [")
-        found[rest[here]] = places[here] + 5
+        places = lines.bracket[rest] + 16
+        here = matches(columns.words(places), b"s - ") & matches(columns.words(places + width), b" - - [")
+        alike, places = (rest, places) if here.all() else (rest[here], places[here])
+        found[alike] = places + width + 5
+        bare[alike] = _are_addresses_like(columns, places + 4, front[4:width])
         rest = rest[~here]
-    return found
+    return found, bare
+
+
+def _are_addresses_like(columns: Columns, starts: Ints, first: bytes) -> Bools:
+    """Which hosts, all as long as the first, are addresses."""
+    good = np.zeros(len(starts), np.bool_)
+    if is_address(first):
+        good = columns.has(starts, as_pattern(first))
+    rest = np.flatnonzero(~good)
+    good[rest] = are_addresses(columns, starts[rest], starts[rest] + len(first))
+    return good
+
+
+def is_address(text: bytes) -> bool:
+    """Whether there are digits and dots only, at most 15 of them."""
+    return 0 < len(text) < 16 and not text.strip(b"0123456789.")

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
 from monitor.servicelog.blocks import LINE_BYTES
-from monitor.servicelog.columns import PADDING, Ints
+from monitor.servicelog.columns import PADDING, Columns, Ints, three_digits
 from monitor.servicelog.findleaks import Leaks
+from monitor.servicelog.formats import parsed
+from monitor.servicelog.heads import stamps_ms
+from monitor.servicelog.jsonlane import Inner, inner_lines
 from monitor.servicelog.kept import KeptRows
-from monitor.servicelog.lanes import Lane, lane, stamps_ms
+from monitor.servicelog.lanes import Lane, lane
+from monitor.servicelog.line import Line
+from monitor.servicelog.oldlane import IN_FRONT, OldLane, old_lane
 from monitor.servicelog.pairing import Pairing, pair_key, score_keys
 from monitor.servicelog.stamps import NO_TIME, common_ms, iso_ms
-from monitor.servicelog.statuses import Answered
+from monitor.servicelog.statuses import Answered, Turns
 from monitor.servicelog.story import Findings, Pairable, Story, other_label
 from monitor.servicelog.tally import Batch, Tally, together
-from monitor.servicelog.weblane import web_lane
+from monitor.servicelog.weblane import WebLane, web_lane
+from monitor.servicelog.wrappers import unwrapped
 
 
 @dataclass(slots=True)
@@ -34,20 +41,31 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Whole lines. Without a lane every line is read by itself, to the same result."""
+    """Whole lines. Without a lane every line is read by itself, to the same result.
+
+    `inner` is what lanes read: the lines without JSON around them, or as they are.
+    """
 
     text: bytes
-    padded: bytes
     starts: Ints
     ends: Ints
+    inner: Inner
+    is_json: bool
     lane: Lane | None
+
+    def line(self, place: int) -> bytes:
+        start = int(self.starts[place])
+        return self.text[start : min(int(self.ends[place]), start + LINE_BYTES)]
 
 
 def prepared(block: bytes, *, lanes: bool = True) -> Block:
     """The block with what can be told of it without those before. The last line of a file may lack its end."""
     starts, ends = _lines(block)
     padded = block + PADDING
-    return Block(block, padded, starts, ends, lane(padded, starts, ends) if lanes else None)
+    unpacked = inner_lines(padded, len(block), starts, ends) if lanes else None
+    inner = Inner(padded, starts, ends) if unpacked is None else unpacked
+    found = lane(inner.text, inner.starts, inner.ends) if lanes else None
+    return Block(block, starts, ends, inner, unpacked is not None, found)
 
 
 class LogFile:
@@ -62,22 +80,23 @@ class LogFile:
         reading.rows.append((name, self._kept))
         self._first = 1  # number of the block's first line
         self._lane: Lane | None = None
-        self._padded = PADDING
-        self._web_scored = together([])
+        self._block: Block | None = None
+        self._old: OldLane | None = None
+        self._web: WebLane | None = None
         self._stamp: tuple[int, int] | None = None
         self._in_lanes = 0
 
     def feed(self, block: Block) -> None:
         """The lines that come next."""
-        self._lane, self._padded = block.lane, block.padded
-        rest = np.arange(len(block.starts))
+        self._lane, self._block = block.lane, block
+        rest, self._old, self._web = np.arange(len(block.starts)), None, None
         if self._lane is not None:
-            rest = self._web(block, np.flatnonzero(~self._lane.taken))
+            rest = self._others(block, self._lane)
         self._one_by_one(block, rest)
         self._look_for_leaks(block)
         if not block.text.isascii():
             self._reading.undecodable_lines += _undecodable(block.text)
-        self._count()
+        self._count(block)
         self._first += len(block.starts)
 
     @property
@@ -96,30 +115,50 @@ class LogFile:
         self._count()
 
     def _one_by_one(self, block: Block, rest: Ints) -> None:
-        take, first = self._story.take, self._first
+        """The lines that no lane has taken; while a message is open also the idle ones, which may go on with it."""
+        take, first, story = self._story.take, self._first, self._story
+        idle = self._old.idle if self._old is not None else rest[:0]
+        if story.is_listening and len(idle):
+            self._hear(block, idle, -1, int(rest[0]) if len(rest) else len(block.starts))
         bounds = block.starts[rest].tolist(), block.ends[rest].tolist()
-        for place, start, end in zip(rest.tolist(), *bounds, strict=True):
+        following = [*rest.tolist(), len(block.starts)][1:]
+        for place, start, end, after in zip(rest.tolist(), *bounds, following, strict=True):
             take(first + place, block.text[start : min(end, start + LINE_BYTES)])
+            if after > place + 1 and len(idle) and story.is_listening:
+                self._hear(block, idle, place, after)
 
-    def _web(self, block: Block, rest: Ints) -> Ints:
-        """The lines that no lane has taken."""
-        is_alone = self._story.statuses.is_empty
-        web = web_lane(block.padded, block.starts, block.ends, rest) if is_alone else None
-        if web is None or self._lane is None:
-            return rest
-        self._story.statuses.skip(len(web.taken), web.zone_ms)
-        for (method, target, status), count in web.others.items():
-            self._reading.findings.other(other_label(method, target, status), count)
-        self._in_lanes += len(web.taken)
-        web.scored.line += self._first
-        self._lane.bare[web.bare] = True
-        self._web_scored = web.scored
-        stamp = np.full(len(block.starts), -1, np.int64)
-        stamp[self._lane.stamped], stamp[web.taken] = self._lane.stamp, web.stamp
-        self._lane.stamped = np.flatnonzero(stamp >= 0)
-        self._lane.stamp = stamp[self._lane.stamped]
-        self._lane.taken[web.taken] = True
-        return np.flatnonzero(~self._lane.taken)
+    def _hear(self, block: Block, idle: Ints, place: int, after: int) -> None:
+        """The idle lines between two places, until no message is open."""
+        for between in idle[np.searchsorted(idle, place) : np.searchsorted(idle, after)].tolist():
+            if not self._story.is_listening:
+                return
+            start = int(block.starts[between])
+            self._story.take(
+                self._first + between, block.text[start : min(int(block.ends[between]), start + LINE_BYTES)]
+            )
+
+    def _others(self, block: Block, lane: Lane) -> Ints:
+        """The lines that no lane has taken: neither that of servers 0.8 and newer, nor those of older ones."""
+        inner = block.inner
+        is_wrapped = np.ones(len(block.starts), np.bool_) if block.is_json else lane.begins != inner.starts
+        untaken = np.flatnonzero(~lane.taken)
+        self._old = old = old_lane(inner.text, is_wrapped, lane.begins, inner.ends, untaken)
+        lane.taken[old.taken] = True
+        lane.bare[old.bare] = True
+        self._in_lanes += len(old.taken) - len(old.idle)
+        self._web = web = web_lane(inner.text, inner.starts, inner.ends, np.flatnonzero(~lane.taken))
+        if web is not None:
+            for (method, target, status), count in web.others.items():
+                self._reading.findings.other(other_label(method, target, status), count)
+            self._in_lanes += len(web.taken)
+            web.scored.line += self._first
+            lane.taken[web.taken] = True
+            lane.bare[web.bare] = True
+        if block.is_json:
+            lane.bare[:] = False
+        parts = [(old.stamped, old.stamp)] + ([] if web is None else [(web.taken, web.stamp)])
+        _stamped(lane, len(block.starts), [part for part in parts if len(part[0])])
+        return np.flatnonzero(~lane.taken)
 
     def _look_for_leaks(self, block: Block) -> None:
         """Lines that nobody but the server words are passed over, where they are many."""
@@ -139,24 +178,57 @@ class LogFile:
         return self._stamp_at(int(np.searchsorted(self._lane.stamped, number - self._first)) - 1)
 
     def _stamp_at(self, place: int) -> tuple[int, int] | None:
-        """Line and instant of one of the lines that were taken all at once."""
-        if self._lane is None or place < 0:
-            return self._stamp
-        start = int(self._lane.stamp[place])
-        text = self._padded[start : start + 30]
-        at_ms = common_ms(text[1:27]) if text[:1] == b"[" else iso_ms(text[:23])
-        return int(self._lane.stamped[place]) + self._first, NO_TIME if at_ms is None else at_ms
+        """Line and instant of the line, among those that were taken all at once, or of the last one before it."""
+        while self._lane is not None and self._block is not None and place >= 0:
+            line, start = int(self._lane.stamped[place]), int(self._lane.stamp[place])
+            text = self._block.inner.text[start : start + 30]
+            if start == IN_FRONT:
+                at_ms = _read(self._block.line(line))[1]
+            else:
+                at_ms = common_ms(text[1:27]) if text[:1] == b"[" else iso_ms(text[:23])
+            if at_ms is not None:
+                return line + self._first, at_ms
+            place -= 1
+        return self._stamp
 
-    def _count(self) -> None:
+    def _turns(self, block: Block) -> Turns:
+        """The statuses and access lines of the block in order, of lanes and of single lines."""
+        story, web = self._story, self._web
+        columns = [np.array(story.turns, np.int64).reshape(-1, 4).T]
+        if self._old is not None and len(self._old.statuses):
+            lines = self._old.statuses
+            code = three_digits(Columns(block.inner.text).words(block.inner.ends[lines] - 3), 0)
+            columns.append(np.array([lines + self._first, code, np.zeros_like(code), np.zeros_like(code)]))
+        if web is not None:
+            one = np.ones_like(web.status)
+            columns.append(np.array([web.taken + self._first, web.status, one, one * web.zone_ms]))
+        number, status, is_access, zone_ms = np.concatenate(columns, axis=1)
+        order = np.argsort(number)
+        told = partial(self._told, block)
+        return Turns(number[order], status[order], is_access[order] == 1, zone_ms[order], told)
+
+    def _told(self, block: Block, number: int) -> tuple[Line, int | None]:
+        """The line of a status, and its instant or the last one before it."""
+        known = self._story.alone.get(number)
+        if known is not None:
+            return known
+        place = number - self._first
+        line, told_ms = _read(block.line(place))
+        return line, told_ms if told_ms is not None else self._story.ms_at(number)
+
+    def _count(self, block: Block | None = None) -> None:
         """Every request of the block is counted once."""
         story, parts = self._story, []
         parts.append(self._paired(story.pairable))
-        parts += [self._web_scored, _batch_of(story.answered), _batch_of_rows(story.accessed)]
-        self._web_scored = together([])
-        story.pairable, story.answered, story.accessed = [], [], []
+        if block is not None:
+            story.answered += story.statuses.take(self._turns(block))
+        web_scored = together([]) if self._web is None else self._web.scored
+        parts += [web_scored, _batch_of(story.answered), _batch_of_rows(story.accessed)]
+        story.next_block()
+        self._old, self._web = None, None
         if self._lane is not None:
             self._stamp = self._stamp_at(len(self._lane.stamped) - 1)
-        self._lane = None
+        self._lane, self._block = None, None
         batch = together(parts)
         if self._reading.since_ms is not None:
             start_ms = batch.start_ms
@@ -183,23 +255,41 @@ class LogFile:
             if label is not None and counts[place]:
                 counts[place] = False
                 self._reading.findings.other(label)
-        return both.where(counts)
+        return together([both.where(counts), *(() if self._lane is None else (self._lane.settled,))])
 
     def _stamp_accesses(self, both: Batch, counted: Ints, skipped: int, count: int) -> None:
         """Instants of the access lines that count; those of the lane have none yet."""
-        if self._lane is None:
+        if self._lane is None or self._block is None:
             return
         here = counted[(counted >= skipped) & (counted < skipped + count)]
         places = np.searchsorted(self._lane.stamped, both.line[here] - self._first)
-        both.at_ms[here] = stamps_ms(self._padded, self._lane.stamp[places])
+        both.at_ms[here] = stamps_ms(self._block.inner.text, self._lane.stamp[places])
 
     def _fast(self) -> tuple[Batch, Batch]:
         if self._lane is None:
             return together([]), together([])
-        self._in_lanes += len(self._lane.apps) + len(self._lane.accesses)
-        for batch in (self._lane.apps, self._lane.accesses):
+        self._in_lanes += len(self._lane.apps) + len(self._lane.accesses) + 2 * len(self._lane.settled)
+        for batch in (self._lane.apps, self._lane.accesses, self._lane.settled):
             batch.line = batch.line + self._first
         return self._lane.apps, self._lane.accesses
+
+
+def _read(body: bytes) -> tuple[Line, int | None]:
+    """A line, and the instant that it or what stands in front of it tells."""
+    inner, wrapped_ms = unwrapped(body)
+    line = parsed(inner)
+    return line, line.at_ms if line.at_ms is not None else wrapped_ms
+
+
+def _stamped(lane: Lane, count: int, parts: list[tuple[Ints, Ints]]) -> None:
+    """The lane tells the instants of more lines."""
+    if not parts:
+        return
+    stamp = np.full(count, -1, np.int64)
+    for lines, stamps in [(lane.stamped, lane.stamp), *parts]:
+        stamp[lines] = stamps
+    lane.stamped = np.flatnonzero(stamp != -1)
+    lane.stamp = stamp[lane.stamped]
 
 
 def _lines(block: bytes) -> tuple[Ints, Ints]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import itemgetter
 
 from monitor.servicelog.exceptions import Exceptions, is_side_note
 from monitor.servicelog.formats import parsed
@@ -68,19 +70,21 @@ class Story:
         self._findings = findings
         self._stamp_before = stamp_before
         self._messages = OpenMessages()
-        self._last = (0, NO_TIME)  # number and instant of the last line with an instant
+        self._instants = [(0, NO_TIME)]  # number and instant of the lines of the block, and of the last one before it
         self._last_number = 0
         self._booted: set[int] = set()
         self.statuses = Statuses()
         self.known_lines = 0
         self.pairable: list[Pairable] = []
+        self.turns: list[tuple[int, int, bool, int]] = []  # number, status, whether an access line, ms ahead of UTC
+        self.alone: dict[int, tuple[Line, int | None]] = {}  # statuses that stand alone, by number
         self.answered: list[Answered] = []
         self.accessed: list[tuple[int, int, int, int]] = []  # number, at_ms, status, duration_us
 
     def take(self, number: int, body: bytes) -> None:
         """One line, without its end. Lines that were skipped tell of a request, or nothing."""
         if number != self._last_number + 1 and not self._messages.is_empty:
-            self._close(self._messages.passed(number))
+            self._close(self._messages.passed(number - 1))
         self._last_number = number
         if body[:1] == b" " and _ACCESS_MARK not in body:  # part of a message, whatever it says
             if not self._messages.is_empty:
@@ -90,7 +94,7 @@ class Story:
         line = parsed(inner)
         told_ms = line.at_ms if line.at_ms is not None else wrapped_ms
         if told_ms is not None:
-            self._last = (number, told_ms)
+            self._instants.append((number, told_ms))
         self.known_lines += line.kind is not Kind.BARE
         if line.kind is Kind.BARE:
             if not line.is_echo:
@@ -102,6 +106,11 @@ class Story:
                 self._close(self._messages.passed(number))
             self._request(line, number, told_ms)
 
+    @property
+    def is_listening(self) -> bool:
+        """Whether a message is open: a line with nothing in front may belong to it."""
+        return not self._messages.is_empty
+
     def close(self) -> None:
         """The file ends here."""
         self._close(self._messages.close())
@@ -109,7 +118,8 @@ class Story:
 
     def _request(self, line: Line, number: int, told_ms: int | None) -> None:
         if line.kind is Kind.STATUS:
-            self.answered += self.statuses.status(line, number, self._ms_at(number))
+            self.turns.append((number, line.status or 0, False, 0))
+            self.alone[number] = line, self.ms_at(number)
             return
         status = line.status or 0
         duration_us = -1 if line.duration_us is None else line.duration_us
@@ -120,7 +130,7 @@ class Story:
             is_access = line.kind is Kind.ACCESS
             self.pairable.append(Pairable(number, at_ms, status, duration_us, line.pid, method, target, is_access))
             return
-        self.answered += self.statuses.access(status, line.zone_ms)
+        self.turns.append((number, status, True, line.zone_ms))
         if is_scoring(method, target):
             self.accessed.append((number, at_ms, status, duration_us))
         else:
@@ -136,7 +146,7 @@ class Story:
             self._close(self._messages.said(line.pid, number))
             self._event(happened, line.text, number, line.pid)
         elif line.level in _BAD or is_header(line.text):
-            self._close(self._messages.begin(line, number, self._ms_at(number)))
+            self._close(self._messages.begin(line, number, self.ms_at(number)))
         elif not self._messages.is_empty:
             self._close(self._messages.said(line.pid, number))
 
@@ -145,7 +155,7 @@ class Story:
         if happened is not None:
             self._event(happened, line.text, number, None)
         elif (self._messages.is_empty or not self._messages.goes_on(line.text, number)) and is_header(line.text):
-            self._close(self._messages.begin(line, number, self._ms_at(number)))
+            self._close(self._messages.begin(line, number, self.ms_at(number)))
 
     def _event(self, happened: Happening, text: bytes, number: int, pid: int | None) -> None:
         self.known_lines += 1
@@ -158,18 +168,22 @@ class Story:
                 self._booted.add(about)
         if len(self._findings.events) < MOST_EVENTS:
             shown = harmless(redact(text.decode("utf-8", "backslashreplace")), max_chars=500)
-            at, where = at_of(self._ms_at(number)), f"{self._file}:{number}"
+            at, where = at_of(self.ms_at(number)), f"{self._file}:{number}"
             instance = None if about is None else str(about)
             event = Event(Source.SERVICE_LOG, at, happened.kind, shown, instance, happened.code, where)
             self._findings.events.append(event)
 
-    def _ms_at(self, number: int) -> int | None:
+    def ms_at(self, number: int) -> int | None:
         """The instant of the line, or else of the last one before it that tells one."""
-        if self._last[0] != number:
-            other = self._stamp_before(number)
-            if other is not None and other[0] > self._last[0]:
-                self._last = other
-        return None if self._last[1] == NO_TIME else self._last[1]
+        place = bisect_right(self._instants, number, key=itemgetter(0)) - 1
+        own, other = self._instants[place], self._stamp_before(number)
+        at_ms = other[1] if own[0] != number and other is not None and other[0] > own[0] else own[1]
+        return None if at_ms == NO_TIME else at_ms
+
+    def next_block(self) -> None:
+        """What was told of single lines is not asked for any more."""
+        self._instants = self._instants[-1:]
+        self.pairable, self.answered, self.accessed, self.turns, self.alone = [], [], [], [], {}
 
     def _close(self, messages: list[Message]) -> None:
         for message in messages:

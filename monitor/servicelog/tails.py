@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 
 from monitor.servicelog.columns import Columns, Ints
-from monitor.servicelog.findleaks import may_tell
+from monitor.servicelog.findleaks import MARKS, may_tell
 
 _MOST_SHAPES = 24
 _MOST_BYTES = 300
@@ -19,6 +20,10 @@ _AS_DIGITS = bytes(0x30 if 0x30 <= one <= 0x39 else one for one in range(256))
 def as_pattern(text: bytes) -> bytes:
     """The text with every digit as `0`, for any digit."""
     return text.translate(_AS_DIGITS)
+
+
+_NUMBERED = tuple(as_pattern(one).lower() for one in MARKS if as_pattern(one) != one)
+"""Marks of secrets that have digits."""
 
 
 def shapes(columns: Columns, padded: bytes, tails: Ints, ends: Ints) -> Iterator[tuple[bytes, Ints]]:
@@ -42,4 +47,10 @@ def shapes(columns: Columns, padded: bytes, tails: Ints, ends: Ints) -> Iterator
 
 def may_hide(text: bytes) -> bool:
     """Whether a secret or payload data may stand in a line of that shape, with whatever digits."""
-    return _TOKEN.search(text) is not None or may_tell(text)
+    return _may_hide(as_pattern(text))
+
+
+@lru_cache(maxsize=4096)
+def _may_hide(pattern: bytes) -> bool:
+    lowered = pattern.lower()
+    return _TOKEN.search(pattern) is not None or may_tell(pattern) or any(one in lowered for one in _NUMBERED)

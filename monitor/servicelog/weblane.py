@@ -14,7 +14,7 @@ import numpy as np
 from monitor.servicelog.columns import Bools, Columns, Ints, are_digits, letter, matches, number_in, place_of
 from monitor.servicelog.formats import duration_in, parsed
 from monitor.servicelog.lanes import are_addresses
-from monitor.servicelog.line import Kind, is_scoring
+from monitor.servicelog.line import is_scoring
 from monitor.servicelog.stamps import NO_TIME, common_ms, zone_ms
 from monitor.servicelog.tails import as_pattern, may_hide, shapes
 from monitor.servicelog.tally import Batch, together
@@ -22,7 +22,6 @@ from monitor.servicelog.wrappers import unwrapped
 
 _MOST_SHAPES = 24
 _MOST_BEFORE = 128
-_MOST_STATUS_LINES = 2_000
 
 
 @dataclass(slots=True)
@@ -31,6 +30,7 @@ class WebLane:
 
     taken: Ints
     stamp: Ints
+    status: Ints
     bare: Ints  # those in which no secret can stand
     scored: Batch
     others: Counter[tuple[bytes, bytes, int]]
@@ -59,10 +59,8 @@ class _Part:
 
 
 def web_lane(padded: bytes, starts: Ints, ends: Ints, lines: Ints) -> WebLane | None:
-    """The ordinary access lines among `lines`; None where there are none, or statuses that belong to them."""
+    """The ordinary access lines among `lines`; None where there are none."""
     columns = Columns(padded)
-    if not len(lines) or _has_status_lines(columns, padded, starts[lines], ends[lines]):
-        return None
     parts: list[_Part] = []
     rest = lines
     for _ in range(_MOST_SHAPES):
@@ -108,12 +106,11 @@ def _lane(parts: list[_Part]) -> WebLane | None:
         codes, counts = np.unique(batch.status, return_counts=True)
         for code, count in zip(codes.tolist(), counts.tolist(), strict=True):
             others[shape.method, shape.target, code] += count
-    taken, stamp, bare = (
-        np.concatenate(columns)
-        for columns in zip(*((part.batch.line, part.bracket, part.bare) for part in parts), strict=True)
-    )
+    columns = ((part.batch.line, part.bracket, part.batch.status, part.bare) for part in parts)
+    taken, stamp, status, bare = (np.concatenate(column) for column in zip(*columns, strict=True))
     order = np.argsort(taken, kind="stable")
-    return WebLane(taken[order], stamp[order], bare, together(scored), others, zone_ms(parts[0].shape.zone))
+    zone = zone_ms(parts[0].shape.zone)
+    return WebLane(taken[order], stamp[order], status[order], bare, together(scored), others, zone)
 
 
 def _next_shape(padded: bytes, starts: Ints, ends: Ints, rest: Ints, zone: bytes | None) -> tuple[_Shape | None, Ints]:
@@ -189,18 +186,3 @@ def _stamps(columns: Columns, padded: bytes, bracket: Ints, zone: bytes) -> Ints
     )
     seconds = number_in(third >> np.uint64(16), 2)
     return np.where((minute_ms == NO_TIME) | (seconds > 59), NO_TIME, minute_ms + seconds * 1000)
-
-
-def _has_status_lines(columns: Columns, padded: bytes, starts: Ints, ends: Ints) -> bool:
-    """Whether a status stands alone in a line: then access lines may belong to it."""
-    long = ends - starts >= 3
-    starts, ends = starts[long], ends[long]
-    last = are_digits(columns.words(ends - 3), 3)
-    before = columns.bytes[np.maximum(ends - 4, 0)]
-    may_be = np.flatnonzero(last & ((ends - starts == 3) | (before == ord(" "))))
-    if len(may_be) > _MOST_STATUS_LINES:
-        return True
-    bounds = zip(starts[may_be].tolist(), ends[may_be].tolist(), strict=True)
-    return any(
-        parsed(unwrapped(padded[start:end])[0]).kind is Kind.STATUS for start, end in bounds if end - start < 300
-    )

@@ -61,11 +61,11 @@ WRAPPERS: tuple[Wrapper, ...] = (
 )
 _ANY = re.compile(rb"|".join(rb"(?:%s)" % one.grammar for one in WRAPPERS))
 _STAMP = re.compile(_RFC3339)
-_LOG_KEYS = ("log", "message", "msg", "Message", "LogMessage", "textPayload", "MESSAGE")
+LOG_KEYS = ("log", "message", "msg", "Message", "LogMessage", "textPayload", "MESSAGE")
 _TIME_KEYS = ("time", "timestamp", "ts", "@timestamp", "TimeGenerated")
 
 
-def unwrapped(body: bytes) -> tuple[bytes, int | None]:
+def unwrapped(body: bytes, most: int = _MOST_LAYERS) -> tuple[bytes, int | None]:
     """The line without what was put around it, and the instant that this told.
 
     >>> unwrapped(b'{"log":"200\\\\n","stream":"stdout","time":"1970-01-01T00:00:01Z"}')
@@ -74,7 +74,7 @@ def unwrapped(body: bytes) -> tuple[bytes, int | None]:
     at_ms: int | None = None
     if body[19:20] == b"," and body[23:24] == b" ":
         return body, None  # an instant in milliseconds without a zone: the server's own line
-    for _ in range(_MOST_LAYERS):
+    for _ in range(most):
         if body[:1] == b"{":
             inner, told_ms = _of_json(body)
         else:
@@ -98,7 +98,7 @@ def _of_json(body: bytes) -> tuple[bytes, int | None]:
         told = json.loads(body)
     except (ValueError, RecursionError):
         return body, None
-    text = next((told[key] for key in _LOG_KEYS if isinstance(told.get(key), str)), None)
+    text = next((told[key] for key in LOG_KEYS if isinstance(told.get(key), str)), None)
     if text is None:
         return body, None
     stamp = next((told[key] for key in _TIME_KEYS if isinstance(told.get(key), str)), "")

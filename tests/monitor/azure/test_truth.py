@@ -178,7 +178,7 @@ def passed(number: int, method: str, path: str, status: int) -> tuple[Any, ...]:
     """A request that the front end of a managed endpoint answered."""
     done_ns = int(AT.timestamp() * 1e9) + number
     ids = ("curl", f"server-{number}", f"client-{number}")
-    return ("p", *Passed(done_ns, 12_500_000, 12_500_000, method, path, "HTTP/1.1", True, status, "", 200, 1, 1, *ids))
+    return ("p", *Passed(done_ns, 12_500_000, 12_500_000, method, path, "HTTP/1.1", "Key", status, "", 200, 1, 1, *ids))
 
 
 def test_the_traffic_log_counts_posts_to_the_scoring_path() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,15 @@ def told_by(chunks: Iterable[bytes], *, lanes: bool = True, name: str = "app.log
         log.feed(prepared(block, lanes=lanes))
     log.close()
     return told_of(reading, None, ())
+
+
+def in_pieces(log: bytes, size: int) -> list[bytes]:
+    return [log[at : at + size] for at in range(0, len(log), size)]
+
+
+def comparable(told: Told) -> Told:
+    """Without what depends on nothing but how exactly a number of two equal bins is written."""
+    return replace(told, accounts=tuple(replace(one, exact_ms=dict(one.exact_ms or {})) for one in told.accounts))
 
 
 def account_of(log: bytes) -> Account:

@@ -43,7 +43,7 @@ def test_a_traceback_is_one_entry() -> None:
 def test_every_line_of_a_log_is_in_an_entry() -> None:
     """Nothing is lost and nothing comes twice."""
     path = DATA / "mixed-0.7.7" / "server.log"
-    shown = "\n".join(one.text for one in entries(str(path))).splitlines()
+    shown = "\n".join(one.text for one in entries(str(path), with_payloads=True)).splitlines()
     lines = path.read_text("utf-8").splitlines()
     assert [line for line in shown if line.strip()] == [line for line in lines if line.strip()]
 

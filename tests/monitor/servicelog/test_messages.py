@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.servicelog.happenings import happening
@@ -48,6 +48,7 @@ def test_tracebacks_of_two_workers_that_write_in_turns_are_two() -> None:
         assert {one.frame for one in told.thrown} == {"score.py:3 in run", "score.py:7 in run"}
 
 
+@settings(deadline=None)
 @given(st.lists(st.booleans(), min_size=2 * len(REST), max_size=2 * len(REST)))
 def test_no_exception_is_lost_whatever_the_turns(turns: list[bool]) -> None:
     """Two tracebacks shuffled in any way stay two exceptions."""

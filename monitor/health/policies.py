@@ -1,0 +1,42 @@
+"""From redline.toml's plan of an endpoint to the rules by which it is decided."""
+
+from __future__ import annotations
+
+from monitor.health.deciding import Policy
+from scoring.alertplan import AlertPlan
+from scoring.checkplan import CheckPlan
+from scoring.units import S
+
+STALE_INTERVALS = 3
+STALE_SLACK_S = 60.0
+
+
+def policy_of(plan: CheckPlan, alerts: AlertPlan) -> Policy:
+    """When the checks of an endpoint are told of. With cron no gap is unusual, so rows go on over all of them."""
+    interval_s = plan.interval_s
+    return Policy(
+        fail_after_count=plan.fail_after,
+        fail_for_s=None if plan.fail_for_ns is None else plan.fail_for_ns / S,
+        degraded_after_count=plan.degraded_after,
+        unknown_after_count=plan.unknown_after,
+        recover_after_count=plan.recover_after,
+        flap_count=plan.flap_changes,
+        flap_window_s=plan.flap_window_ns / S,
+        calm_s=plan.calm_ns / S,
+        remind_s=None if alerts.remind_ns is None else alerts.remind_ns / S,
+        stale_s=None if interval_s is None else STALE_INTERVALS * interval_s + STALE_SLACK_S,
+        tells_degraded=alerts.degraded,
+    )
+
+
+def budget_policy(alerts: AlertPlan) -> Policy:
+    """When a budget is told of: at once, because its windows are long already; UNKNOWN never."""
+    return Policy(
+        fail_after_count=1,
+        degraded_after_count=1,
+        unknown_after_count=1_000_000_000,
+        recover_after_count=1,
+        remind_s=None if alerts.remind_ns is None else alerts.remind_ns / S,
+        stale_s=None,
+        tells_degraded=alerts.degraded,
+    )
