@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -19,15 +20,19 @@ from typing import Any
 
 from capacity.plan import Plan
 from capacity.runfolder import read_verdict
+from scoring.endpoint import Endpoint
 from scoring.errors import Exit, RedlineError
+from scoring.grant import Grant
 from scoring.redact import redact
+from scoring.renewing import grant_as_json
 from scoring.text import harmless
 
 LOG = "locust.log"
 SOURCES = Path(__file__).resolve().parent.parent
 LOCUSTFILE = {"limit": "find_limit.py", "load": "closed_loop.py"}
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "LD_LIBRARY_PATH")
-"""The child sees these and the key's variable: a LOCUST_* setting of the shell would change the measurement."""
+"""All of ours that the child's environment holds: a LOCUST_* setting of the shell would change the measurement, and a
+secret could be read there. What the credential needs goes through a pipe."""
 DRAIN_S = 10.0
 """What is in flight may finish for 3 s after a signal; the rest is for the statistics and the verdict."""
 FULL_BYTES = 65_536
@@ -52,30 +57,34 @@ def run(
     folder: Path,
     *,
     environ: Mapping[str, str],
-    key: str | None,
+    grant: Grant | None,
     on_progress: Callable[[dict[str, Any]], None],
 ) -> Ended:
     """The load of `plan` has been sent and recorded in `folder`, or as much of it as a signal allowed.
 
+    `grant` is the credential that the run begins with; the child renews it by itself.
     The first SIGINT or SIGTERM lets the child finish what is in flight; a second one kills it at once.
     Raises RedlineError when the child fails by itself before it has a verdict.
     """
     verdict: dict[str, Any] | None = None
     reading, writing = os.pipe()
+    taking, handing = os.pipe()
     with (folder / LOG).open("wb") as log, _Interrupts() as interrupts:
         (folder / LOG).chmod(0o600)
         child = subprocess.Popen(
             command(plan.command),
             cwd=folder,
-            env=child_environment(environ, plan.endpoint.key_env, folder.absolute(), writing, os.getpid()),
+            env=child_environment(environ, folder.absolute(), writing, taking, os.getpid()),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            pass_fds=(writing,),
+            pass_fds=(writing, taking),
             start_new_session=True,
         )
         os.close(writing)
+        os.close(taking)
         try:
+            _hand_over(handing, handover(plan.endpoint, environ, grant))
             for message in _messages(reading, child, interrupts):
                 on_progress(message)
                 verdict = message.get("document", verdict) if message.get("kind") == "verdict" else verdict
@@ -83,7 +92,7 @@ def run(
         finally:
             os.close(reading)
             _end(child)
-    _redact_log(folder / LOG, key)
+    _redact_log(folder / LOG, grant.secrets if grant else ())
     if child.returncode and interrupts.first is None and verdict is None and read_verdict(folder) is None:
         raise _crash(child.returncode, folder)
     return Ended(child.returncode, interrupts.first, interrupts.killed, verdict)
@@ -96,16 +105,26 @@ def command(kind: str) -> list[str]:
     return [sys.executable, "-P", "-m", "locust", "-f", str(locustfile), *quiet]
 
 
+def handover(endpoint: Endpoint, environ: Mapping[str, str], grant: Grant | None) -> bytes:
+    """What the child keeps in memory: the first credential, and the variables that renewing it may need."""
+    from scoring.granting import environment_of
+
+    needed = {name: environ[name] for name in environment_of(endpoint) if name in environ}
+    return json.dumps({"environ": needed, "grant": grant_as_json(grant)}).encode()
+
+
 def child_environment(
-    environ: Mapping[str, str], key_env: str | None, folder: Path, progress_fd: int, parent: int
+    environ: Mapping[str, str], folder: Path, progress_fd: int, handover_fd: int, parent: int
 ) -> dict[str, str]:
     """What the child needs and no more. HOME is the run folder, so that no `.locust.conf` is read."""
-    kept = {name: environ[name] for name in (*PASSED_ON, *((key_env,) if key_env else ())) if name in environ}
-    ours = {"HOME": str(folder), "REDLINE_RUN": str(folder), "REDLINE_PROGRESS_FD": str(progress_fd)}
+    kept = {name: environ[name] for name in PASSED_ON if name in environ}
     return {
         **kept,
-        **ours,
         **import_path(),
+        "HOME": str(folder),
+        "REDLINE_RUN": str(folder),
+        "REDLINE_PROGRESS_FD": str(progress_fd),
+        "REDLINE_HANDOVER_FD": str(handover_fd),
         "REDLINE_PARENT": str(parent),
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -189,9 +208,15 @@ def _kill(child: subprocess.Popen[bytes]) -> None:
         return
 
 
-def _redact_log(log: Path, key: str | None) -> None:
+def _hand_over(handing: int, data: bytes) -> None:
+    """The child has the bytes, or is gone."""
+    with contextlib.suppress(BrokenPipeError), open(handing, "wb") as pipe:
+        pipe.write(data)
+
+
+def _redact_log(log: Path, secrets: tuple[str, ...]) -> None:
     text = log.read_text(encoding="utf-8", errors="replace")
-    safe = redact(text, (key,) if key else ())
+    safe = redact(text, secrets)
     if safe != text:
         log.write_text(safe, encoding="utf-8")
 

@@ -12,9 +12,10 @@ from capacity.recorded import append_failure
 from capacity.runfolder import write_verdict
 from capacity.verdict import Client, Cost, Kind, Verdict, verdict_as_json
 from scoring.attempt import Failure
-from scoring.client import Answer, probe
+from scoring.client import Answer
 from scoring.endpoint import Endpoint
 from scoring.errors import RedlineError
+from scoring.holding import Holder
 from scoring.scenario import Payload, Scenario
 from scoring.status import NOT_LOAD, REJECTED, failure_meaning, meaning
 
@@ -35,7 +36,7 @@ _NOT_LOAD_FAILURES = frozenset(
 )
 
 
-def preflight(endpoint: Endpoint, scenario: Scenario, key: str | None, folder: Path) -> RedlineError | None:
+def preflight(endpoint: Endpoint, scenario: Scenario, holder: Holder, folder: Path) -> RedlineError | None:
     """None when load is worth sending: every payload tried was answered well, or with a refusal that load can explain.
 
     Else what to tell the person; the run folder then holds the verdict NOT_A_LOAD_PROBLEM and the answer it rests on.
@@ -43,7 +44,7 @@ def preflight(endpoint: Endpoint, scenario: Scenario, key: str | None, folder: P
     started_s = monotonic()
     answers: list[Answer] = []
     for payload in scenario.payloads[:PAYLOADS_TRIED]:
-        answer = _answer(endpoint, scenario, payload, key, answers)
+        answer = _answer(endpoint, scenario, payload, holder, answers)
         if is_no_load_matter(answer):
             verdict = not_a_load_problem(endpoint, payload, answers, monotonic() - started_s)
             write_verdict(folder, verdict_as_json(verdict))
@@ -53,10 +54,10 @@ def preflight(endpoint: Endpoint, scenario: Scenario, key: str | None, folder: P
     return None
 
 
-def _answer(endpoint: Endpoint, scenario: Scenario, payload: Payload, key: str | None, answers: list[Answer]) -> Answer:
+def _answer(endpoint: Endpoint, scenario: Scenario, payload: Payload, holder: Holder, answers: list[Answer]) -> Answer:
     """The last answer to the payload; all of them are appended to `answers`."""
     for _ in range(TRIES):
-        answer = probe(endpoint, scenario, payload, key, deadline_ns=scenario.deadline_ns)
+        answer = holder.signed_probe(endpoint, scenario, payload, deadline_ns=scenario.deadline_ns)
         answers.append(answer)
         if not is_no_load_matter(answer) or answer.attempt.label in NO_ENTRY_LABELS:
             break

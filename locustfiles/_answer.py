@@ -288,3 +288,15 @@ def retry_after_ns(value: bytes | None, date: bytes | None) -> int | None:
     except (ValueError, TypeError, IndexError):
         return None
     return int(min(max(seconds, 0.0), MAX_RETRY_AFTER_S) * 1e9)
+
+
+def date_s(value: bytes | None) -> float | None:
+    """Seconds since 1970 of a Date header; None where there is none that can be read.
+
+    >>> date_s(b"thu, 01 jan 1970 00:01:40 gmt"), date_s(b"soon"), date_s(None)
+    (100.0, None, None)
+    """
+    try:
+        return parsedate_to_datetime((value or b"").decode("ascii")).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None

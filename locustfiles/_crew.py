@@ -20,6 +20,7 @@ from capacity.validity import Health
 from locustfiles._gate import Hold
 from locustfiles._station import RunningHold, Station
 from locustfiles._tally import Rows, Tally, Tick, rows_of
+from scoring.errors import Exit, RedlineError
 
 SPAWNED_AT_ONCE = 100
 """Users per second from which Locust warns that it spawns fast."""
@@ -34,8 +35,9 @@ class Held:
     seconds: float  # from the opening until the gate closed
     health: Health
     spoiled: str | None  # why it is no fair hold of that level, else None
-    ended_by: str  # "tick" | "allowance" | "max_s" | "stopped"
+    ended_by: str  # "tick" | "allowance" | "max_s" | "stopped" | "lost"
     counts: Tick  # all of it
+    lost: str | None = None  # why nothing can be sent any more: the credential could not be renewed
 
 
 class Crew(Protocol):
@@ -44,6 +46,11 @@ class Crew(Protocol):
     @property
     def is_stopping(self) -> bool:
         """The run is being stopped: no further hold will show anything."""
+        ...
+
+    @property
+    def lost(self) -> str | None:
+        """Why nothing can be sent any more, else None."""
         ...
 
     def users_ready(self, count: int, timeout_s: float) -> bool:
@@ -66,6 +73,11 @@ class LocalCrew:
         """The run is being stopped: no further hold will show anything."""
         return self._station.is_stopping
 
+    @property
+    def lost(self) -> str | None:
+        """Why nothing can be sent any more, else None."""
+        return self._station.lost
+
     def users_ready(self, count: int, timeout_s: float) -> bool:
         """Whether that many users are spawned, waited for until then."""
         return wait_until(lambda: len(self._station.users) >= count or self._station.is_stopping, timeout_s) and (
@@ -75,22 +87,23 @@ class LocalCrew:
     def hold(self, hold: Hold, tick: Callable[[Tick], bool], every_s: float = 0.1, *, keep_rows: bool = True) -> Held:
         """The level has been held and everything sent at it has ended. Waits first for rejected users to be free."""
         station = self._station
-        wait_until(lambda: station.is_stopping or station.free_ns <= monotonic_ns(), 90.0)
-        if station.is_stopping:
-            return nothing_held(hold)
+        wait_until(lambda: station.is_stopping or station.is_free, 90.0)
+        if station.is_stopping or station.lost is not None:
+            return nothing_held(hold, station.lost)
         running = RunningHold(station, hold)
         tally = Tally(hold.slow_ns, hold.transient_s)
         kept: list[Rows] = []
         while not station.closed.wait(every_s):
             _count(running, tally, kept, keep_rows)
-            if tick(tally.tick(running.since_open_s, station.gate.in_flight)):
+            if tick(tally.tick(running.since_open_s, station.gate.in_flight, running.waited_s)):
                 station.gate.close("tick")
         station.drained.wait()
         _count(running, tally, kept, keep_rows)
         there = len(station.users)
         missing = None if there >= hold.level or station.is_stopping else f"{there} of {hold.level} users were there"
-        opened_ns, seconds, ended_by = running.opened_ns, running.since_open_s, str(station.gate.closed_by)
-        return held(tally, kept, opened_ns, seconds, running.end(), missing, ended_by)
+        opened_ns, ended_by, waited_s = running.opened_ns, str(station.gate.closed_by), running.waited_s
+        seconds, health = running.since_open_s, running.end()
+        return held(tally, kept, opened_ns, seconds, health, missing, ended_by, waited_s=waited_s, lost=station.lost)
 
 
 def users_to_spawn(plan: Plan, worker_count: int) -> int:
@@ -99,20 +112,36 @@ def users_to_spawn(plan: Plan, worker_count: int) -> int:
     return -(-plan.most_users // workers) * workers
 
 
+def not_ready(crew: Crew, users: int) -> RedlineError:
+    """Why a run with so many users could not begin."""
+    if crew.lost is not None:
+        return RedlineError(f"the run could not begin: {crew.lost}", "redline doctor", Exit.NO_ENTRY)
+    return RedlineError(f"not all {users} users could be started", "ask for fewer: --max-users or --users", Exit.UNFAIR)
+
+
 def held(
-    tally: Tally, kept: list[Rows], opened_ns: int, seconds: float, health: Health, spoiled: str | None, ended_by: str
+    tally: Tally,
+    kept: list[Rows],
+    opened_ns: int,
+    seconds: float,
+    health: Health,
+    spoiled: str | None,
+    ended_by: str,
+    *,
+    waited_s: float = 0.0,
+    lost: str | None = None,
 ) -> Held:
     """The parts of a hold put together: rows by the end of the attempts, and their punctuality in the health."""
     rows = np.concatenate(kept) if kept else np.zeros(0, dtype=RECORD_DTYPE)
     rows = rows[np.argsort(rows["done_ns"], kind="stable")]
     health = replace(health, timely_ratio=tally.timely_ratio)
-    return Held(rows, opened_ns, seconds, health, spoiled, ended_by, tally.tick(seconds, 0))
+    return Held(rows, opened_ns, seconds, health, spoiled, ended_by, tally.tick(seconds, 0, waited_s), lost)
 
 
-def nothing_held(hold: Hold) -> Held:
-    """The hold of a run that is being stopped."""
+def nothing_held(hold: Hold, lost: str | None) -> Held:
+    """The hold of a run that is being stopped, or has lost its credential."""
     tally = Tally(hold.slow_ns, hold.transient_s)
-    return held(tally, [], monotonic_ns(), 0.0, Health(), None, "stopped")
+    return held(tally, [], monotonic_ns(), 0.0, Health(), None, "lost" if lost else "stopped", lost=lost)
 
 
 def wait_until(done: Callable[[], bool], timeout_s: float) -> bool:

@@ -79,6 +79,10 @@ class Gate:
         self.rejected_count = 0
         self.admitted = 0  # users below this index may send
         self.in_flight = 0
+        self.is_paused = False
+        self._let_in = 0  # users that may send, or may as soon as the pause is over
+        self._paused_ns = 0  # since when
+        self._waited_ns = 0  # in earlier pauses of the hold
         self.closed_by: str | None = "not opened"
 
     def open(self, hold: Hold, now_ns: int) -> None:
@@ -93,6 +97,9 @@ class Gate:
         self.rejections_left = hold.allowance
         self.bad_left = OPEN_TO_ALL if hold.stop_total is None else hold.stop_total
         self.rejected_count = 0
+        self._let_in = 0
+        self._waited_ns = 0
+        self._paused_ns = now_ns
         self.closed_by = None
         if hold.allowance <= 0:
             self.close("allowance")
@@ -105,7 +112,26 @@ class Gate:
     def admit(self, users: int) -> None:
         """Users 0 … users-1 may send, unless the gate has closed meanwhile."""
         if self.closed_by is None:
-            self.admitted = users
+            self._let_in = users
+            self.admitted = 0 if self.is_paused else users
+
+    def pause(self, now_ns: int) -> None:
+        """Nobody sends until `resume`; the hold goes on."""
+        if not self.is_paused:
+            self.is_paused = True
+            self._paused_ns = now_ns
+            self.admitted = 0
+
+    def resume(self, now_ns: int) -> None:
+        """Whoever had been let in may send again."""
+        if self.is_paused:
+            self._waited_ns = self.waited_ns(now_ns)
+            self.is_paused = False
+            self.admitted = 0 if self.closed_by is not None else self._let_in
+
+    def waited_ns(self, now_ns: int) -> int:
+        """How long pauses have kept the users of this hold waiting; asked at the latest when the gate closes."""
+        return self._waited_ns + (now_ns - self._paused_ns if self.is_paused else 0)
 
     def close(self, why: str) -> None:
         """Nobody sends any more. The first reason stands."""
@@ -113,6 +139,7 @@ class Gate:
             return
         self.closed_by = why
         self.admitted = 0
+        self._let_in = 0
         self._on_closed()
         if not self.in_flight:
             self._on_drained()

@@ -83,7 +83,7 @@ class Recorder:
         name = Path(ATTEMPTS)
         self._attempts = Appender(folder and folder / f"{name.stem}{suffix}{name.suffix}", RECORD.size)
         self._failures = Appender(folder and folder / FAILURES)
-        self._secrets = secrets
+        self.secrets = secrets
         self._buffer = bytearray()
         self._lines: list[str] = []
         self._kept: Counter[str] = Counter()
@@ -134,7 +134,7 @@ class Recorder:
         self._failures.close()
 
     def _safe(self, foreign: bytes | str) -> str:
-        return harmless(redact(harmless(foreign), self._secrets))
+        return harmless(redact(harmless(foreign), self.secrets))
 
     def _tell(self, refusal: str | None) -> None:
         if refusal is None or refusal in self._told:

@@ -1,4 +1,7 @@
-"""The bytes of a scoring request, built once; only the request id differs from one request to the next. Pure."""
+"""The bytes of a scoring request, built once; only the request id differs from one request to the next. Pure.
+
+A renewed credential changes the start alone, whatever the number and size of the payloads.
+"""
 
 from __future__ import annotations
 
@@ -16,16 +19,23 @@ _VERSION_4 = bytes(byte & 0x0F | 0x40 for byte in range(256))
 _VARIANT_1 = bytes(byte & 0x3F | 0x80 for byte in range(256))
 
 
-def request_templates(endpoint: Endpoint, scenario: Scenario, key: str | None) -> tuple[tuple[bytes, bytes], ...]:
-    """Per payload the bytes before and after the 32 hex digits of the request id. The key is in them."""
-    headers = request_headers(endpoint, scenario, key, _ID_MARK)
-    return tuple(_template(endpoint, scenario, headers, payload.body) for payload in scenario.payloads)
+def request_start(endpoint: Endpoint, scenario: Scenario, secret: str | None) -> bytes:
+    """The bytes up to the request id, the same for every payload. The credential is in these alone."""
+    return _parts(endpoint, scenario, secret)[0]
 
 
-def request_bytes(template: tuple[bytes, bytes], raw_id: bytes) -> bytes:
+def request_rests(endpoint: Endpoint, scenario: Scenario) -> tuple[bytes, ...]:
+    """Per payload the bytes after the 32 hex digits of the request id."""
+    after = _parts(endpoint, scenario, None)[1]
+    return tuple(
+        after + f"Content-Length: {len(payload.body)}\r\n\r\n".encode("ascii") + payload.body
+        for payload in scenario.payloads
+    )
+
+
+def request_bytes(start: bytes, raw_id: bytes, rest: bytes) -> bytes:
     """The whole request with that id."""
-    before, after = template
-    return b"".join((before, hexlify(raw_id), after))
+    return b"".join((start, hexlify(raw_id), rest))
 
 
 def request_ids(random_bytes: Callable[[int], bytes] = os.urandom) -> Iterator[bytes]:
@@ -38,16 +48,19 @@ def request_ids(random_bytes: Callable[[int], bytes] = os.urandom) -> Iterator[b
         yield from [ids[at : at + ID_BYTES] for at in range(0, len(ids), ID_BYTES)]
 
 
-def _template(
-    endpoint: Endpoint, scenario: Scenario, headers: list[tuple[str, str]], body: bytes
-) -> tuple[bytes, bytes]:
+def _parts(endpoint: Endpoint, scenario: Scenario, secret: str | None) -> tuple[bytes, bytes]:
+    """The lines up to the request id, and those after it but for the length of the body."""
+    headers = request_headers(endpoint, scenario, secret, _ID_MARK)
     lines = [
         f"{scenario.method} {endpoint.path} HTTP/1.1",
         f"Host: {endpoint.host_header}",
         "Accept-Encoding: identity",
-        *(f"{name}: {value}" for name, value in headers),
-        f"Content-Length: {len(body)}",
+        *(f"{name}: {value}" for name, value in sorted(headers, key=_is_after_the_credential)),
     ]
-    head = "\r\n".join(lines) + "\r\n\r\n"
-    name, mark, after = head.partition(f"x-ms-client-request-id: {_ID_MARK}")
-    return (name + mark.removesuffix(_ID_MARK)).encode("ascii"), after.encode("ascii") + body
+    start, _, rest = ("\r\n".join(lines) + "\r\n").partition(_ID_MARK)
+    return start.encode("ascii"), rest.encode("ascii")
+
+
+def _is_after_the_credential(header: tuple[str, str]) -> bool:
+    """Sorted by this, the credential comes first and the others keep their order."""
+    return header[0] != "Authorization"

@@ -25,6 +25,8 @@ from locustfiles._gate import Hold
 from locustfiles._tally import Tick
 
 EVERY_S = 0.05
+NEGLIGIBLE_S = 0.02
+"""A level whose users waited longer than this for a credential has not been held."""
 
 
 def find(crew: Crew, plan: Plan, folder: Path | None) -> Verdict:
@@ -56,7 +58,8 @@ def _try(
     _write(folder, opened_line(trial, started_s, time.monotonic_ns()))
     watch = _Watched(trial, asked, harm(history), started_s)
     held = crew.hold(_hold_of(trial), watch.tick, EVERY_S)
-    result = _seen(trial, held, watch.ended_by or held.ended_by, started_s)
+    ended_by = "not_load" if held.lost is not None else watch.ended_by or held.ended_by
+    result = _seen(trial, held, ended_by, started_s)
     _write(folder, opened_line(trial, started_s, held.opened_monotonic_ns))
     _progress.send(
         "trial_end",
@@ -94,8 +97,15 @@ def _seen(trial: Trial, held: Held, ended_by: str, started_s: float) -> Seen:
         batch_s=trial.rule.batch_s,
         ended_by=ended_by,
         client=held.health,
-        spoiled=(held.spoiled,) if held.spoiled else (),
+        spoiled=_spoiled(held),
+        lost=held.lost,
     )
+
+
+def _spoiled(held: Held) -> tuple[str, ...]:
+    waited_s = held.counts.waited_s
+    waited = f"its users waited {waited_s:.2g} s for a renewed credential" if waited_s > NEGLIGIBLE_S else None
+    return tuple(reason for reason in (held.spoiled, waited) if reason is not None)
 
 
 class _Watched:
@@ -113,7 +123,7 @@ class _Watched:
         if now.elapsed_s - self._told_s >= 0.25:
             self._told_s = now.elapsed_s
             self._tell(now)
-        self.ended_by = self._watch.see(now)
+        self.ended_by = "max_s" if now.waited_s > NEGLIGIBLE_S else self._watch.see(now)
         return self.ended_by is not None
 
     def _tell(self, now: Tick) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import random
 import signal
 import sys
 from collections.abc import Callable
@@ -19,14 +20,16 @@ from locust import events
 from locust.runners import MasterRunner, WorkerRunner
 
 from capacity.plan import Plan
-from locustfiles import _options, _progress
+from locustfiles import _handover, _options, _progress
 from locustfiles._crew import SPAWNED_AT_ONCE, Crew, LocalCrew, users_to_spawn
+from locustfiles._elsewhere import watch_others
 from locustfiles._health import parent_is_gone
+from locustfiles._renewal import Keeper
 from locustfiles._station import Station
+from locustfiles._user import ScoringUser
 from locustfiles._workers import MasterCrew, WorkerHalf
-from scoring.auth import read_key
 from scoring.errors import Exit, RedlineError
-from scoring.settings import read_scenario
+from scoring.scenariofile import read_scenario
 
 PARENT_VARIABLE = "REDLINE_PARENT"
 PARENT_LOOK_S = 1.0
@@ -43,6 +46,7 @@ def attach(command: str, controller: Controller, *, also_without_run_folder: boo
     def on_init(environment: Any, **_: Any) -> None:
         Session(environment, command, controller, also_without_run_folder)
 
+    _handover.taken()
     events.init_command_line_parser.add_listener(_options.add_arguments)
     events.init.add_listener(on_init)
 
@@ -57,6 +61,7 @@ class Session:
         self._runner = environment.runner
         self._always = also_without_run_folder
         self._station: Station | None = None
+        self._keeper: Keeper | None = None  # of a run that has not started yet
         self._running: Any = None  # the controller's greenlet
         self._master = MasterCrew(self._runner) if isinstance(self._runner, MasterRunner) else None
         self._half = WorkerHalf(self._runner) if isinstance(self._runner, WorkerRunner) else None
@@ -81,7 +86,7 @@ class Session:
         try:
             plan = self._plan()
             if self._master is None:
-                read_key(plan.endpoint, os.environ)
+                self._keeper = self._made_keeper(plan)
         except RedlineError as error:
             _say(error)
             sys.exit(error.exit_code)
@@ -106,26 +111,41 @@ class Session:
             plan = self._plan()
             crew = self._crew(plan)
         except RedlineError as error:
-            _say(error)
-            self.environment.process_exit_code = int(error.exit_code)
-            gevent.spawn(self._runner.quit)
+            self._give_up(error)
             return
+        watch_others(self.environment, plan.endpoint.scoring_uri, ScoringUser)
         if self._is_controlled and crew is not None:
             self._running = gevent.spawn(self._control, crew, plan)
+
+    def _give_up(self, error: RedlineError) -> None:
+        """The run ends before it has begun; a master knows from its worker why."""
+        _say(error)
+        if self._half is not None:
+            self._half.cannot_begin(str(error))
+        self.environment.process_exit_code = int(error.exit_code)
+        gevent.spawn(self._runner.quit)
 
     def _crew(self, plan: Plan) -> Crew | None:
         """The crew that this process commands; None on a worker, which only gets its station."""
         if self._master is not None:
-            self._master.is_stopping = False
+            self._master.is_stopping, self._master.lost = False, None
             return self._master
         self._station = station = self._made_station(plan)
         self.environment.redline = station
-        if not self._is_controlled:
-            station.open_to_all()
         if self._half is not None:
             self._half.station = station
+        if not self._is_controlled:
+            station.open_to_all()
+            station.on_credential = self._end_when_lost
+        if self._half is not None:
             return None
         return LocalCrew(station)
+
+    def _end_when_lost(self) -> None:
+        """A run without a controller ends when it can send nothing any more."""
+        lost = self._station.lost if self._station is not None else None
+        if lost is not None:
+            self._give_up(RedlineError(f"the credential could not be renewed: {lost}", "redline doctor", Exit.NO_ENTRY))
 
     def _made_station(self, plan: Plan) -> Station:
         scenario = read_scenario(
@@ -135,12 +155,20 @@ class Session:
             expect_json=None if plan.expect_json else False,
             deadline_ns=plan.deadline_ns,
         )
-        key = read_key(plan.endpoint, os.environ)
+        keeper, self._keeper = self._keeper or self._made_keeper(plan), None
         folder = _options.run_folder_of(self.environment.parsed_options)
         suffix = ""
         if self._half is not None:
             suffix = f"-{self._runner.worker_index}-{self._runner.client_id[-8:]}"
-        return Station(self.environment, plan, scenario, key, folder=folder, suffix=suffix)
+        return Station(self.environment, plan, scenario, keeper, folder=folder, suffix=suffix)
+
+    def _made_keeper(self, plan: Plan) -> Keeper:
+        """One that has a credential. Processes of one run renew theirs at different times."""
+        handed = _handover.taken()
+        spread = random.Random(f"{plan.seed} {os.getpid()}")  # noqa: S311
+        keeper = Keeper(plan.endpoint, handed.environ, spread_ratio=spread.random())
+        keeper.start(handed.grant, has_first=handed.has_grant)
+        return keeper
 
     def _control(self, crew: Crew, plan: Plan) -> None:
         """The controller has decided; the run ends, and Locust with it unless its web page is open."""

@@ -6,6 +6,8 @@ A process that runs alone has one, each Locust worker has one, a Locust master h
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from time import monotonic_ns
 from typing import Any, Protocol
@@ -16,14 +18,19 @@ from gevent.event import Event
 from capacity.plan import Plan
 from capacity.validity import Health
 from locustfiles import _stats
+from locustfiles._answer import header_mark
 from locustfiles._gate import Gate, Hold
 from locustfiles._health import Pulse
 from locustfiles._recorder import Recorder
-from locustfiles._request import request_ids, request_templates
+from locustfiles._renewal import Keeper
+from locustfiles._request import request_ids, request_rests, request_start
 from locustfiles._wire import Connection, Sweeper, Target
 from scoring.scenario import Scenario
 
+_DATE = header_mark(b"Date")
 DRAIN_EVERY_S = 0.1
+DATE_EVERY_BEATS = 5
+"""The endpoint's clock is looked at so many times more seldom than records are drained."""
 STOP_WITHIN_S = 3.0
 """On a stop, what is in flight may finish for this long; what is left then is recorded as aborted."""
 
@@ -33,6 +40,7 @@ class Seat(Protocol):
 
     index: int
     turn: Event
+    wire: Connection | None  # None before its first turn
 
 
 class Station:
@@ -43,7 +51,7 @@ class Station:
         environment: Any,
         plan: Plan,
         scenario: Scenario,
-        key: str | None,
+        keeper: Keeper,
         *,
         folder: Path | None,
         suffix: str = "",
@@ -51,21 +59,29 @@ class Station:
         self.environment = environment
         self.scenario = scenario
         self.stats_name = plan.endpoint.path.partition("?")[0]
-        self.templates = request_templates(plan.endpoint, scenario, key)
+        self.keeper = keeper
+        self._endpoint = plan.endpoint
+        self.start = request_start(plan.endpoint, scenario, keeper.secret)  # another object for each credential
+        self.rests = request_rests(plan.endpoint, scenario)
         self.ids = request_ids()
         self.target = Target(plan.endpoint)
         self.sweeper = Sweeper()
         self.pulse = Pulse()
-        self.recorder = Recorder(folder, suffix=suffix, secrets=(key,) if key else ())
+        self.recorder = Recorder(folder, suffix=suffix, secrets=keeper.secrets)
         self.recorder.listeners.append(self._fold)
         self.closed, self.drained = Event(), Event()
         self.closed_ns = 0
+        self.waited_ns = 0  # in the hold that closed last, for a credential
+        self.on_credential: Callable[[], None] | None = (
+            None  # called when waiting for one begins or ends, or it is lost
+        )
         self.gate = Gate(self._on_closed, self.drained.set)
         self.users: list[Seat] = []
         self.free_ns = 0  # monotonic: when the last user that waits after a rejection is free again
         self.fires_events = _stats.others_listen(environment)
         self.is_stopping = False
         self._drainer = gevent.spawn(self._drain_often)
+        keeper.watch(self._use, self._pause_or_resume)
         gc.collect()
         gc.freeze()  # what lives now lives on: later collections are too short to show in a latency
 
@@ -114,6 +130,16 @@ class Station:
             self.gate.admit(index + 1)
             self.users[index].turn.set()
 
+    @property
+    def lost(self) -> str | None:
+        """Why this process can send nothing any more."""
+        return self.keeper.lost
+
+    @property
+    def is_free(self) -> bool:
+        """No user waits after a rejection, and none for a credential; also once there is no hope for one."""
+        return self.free_ns <= monotonic_ns() and not self.keeper.must_wait
+
     def stop(self) -> None:
         """Nobody sends any more; what was in flight has ended, or STOP_WITHIN_S have passed."""
         self.is_stopping = True
@@ -126,19 +152,48 @@ class Station:
     def close(self) -> None:
         """Everything is on disk and in the statistics; nothing runs on."""
         self._drainer.kill(block=False)
+        self.keeper.close()
         self.pulse.stop()
         self.sweeper.stop()
         self.recorder.close()
 
     def _on_closed(self) -> None:
         self.closed_ns = monotonic_ns()
+        self.waited_ns = self.gate.waited_ns(self.closed_ns)
         self.closed.set()
 
+    def _use(self) -> None:
+        """Every request from here on carries the present credential."""
+        self.start = request_start(self._endpoint, self.scenario, self.keeper.secret)
+        self.recorder.secrets = self.keeper.secrets
+
+    def _pause_or_resume(self) -> None:
+        """Users wait while there is no credential that may be sent; without hope for one the hold ends."""
+        gate = self.gate
+        if self.lost is not None:
+            gate.close("lost")
+        if self.keeper.must_wait:
+            gate.pause(monotonic_ns())
+        elif gate.is_paused:
+            gate.resume(monotonic_ns())
+            for user in self.users[: gate.admitted]:
+                user.turn.set()
+        if self.on_credential is not None:
+            self.on_credential()
+
     def _drain_often(self) -> None:
-        while True:
+        for beat in count():
             gevent.sleep(DRAIN_EVERY_S)
             self.recorder.drain()
             self.fires_events = _stats.others_listen(self.environment)
+            if beat % DATE_EVERY_BEATS == 0 and self.keeper.ages and self.users:
+                self._tell_date(self.users[beat // DATE_EVERY_BEATS % len(self.users)])
+
+    def _tell_date(self, user: Seat) -> None:
+        """The keeper knows what the user's latest answer said of the endpoint's clock."""
+        wire = user.wire
+        if wire is not None and wire.first_ns:
+            self.keeper.dated(wire.answer.header(_DATE), wire.sent_ns, wire.done_ns)
 
     def _fold(self, records: bytes) -> None:
         if not self.fires_events:
@@ -163,6 +218,13 @@ class RunningHold:
     @property
     def opened_ns(self) -> int:
         return self._station.gate.opened_ns
+
+    @property
+    def waited_s(self) -> float:
+        """How long users have waited for a credential."""
+        station = self._station
+        waited_ns = station.waited_ns if station.closed.is_set() else station.gate.waited_ns(monotonic_ns())
+        return waited_ns / 1e9
 
     @property
     def since_open_s(self) -> float:

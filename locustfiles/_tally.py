@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from capacity.goals import REJECTED_LABELS, Counts
 from capacity.summary import RECORD_DTYPE, label_counts
-from scoring.attempt import FLAG_TRANSIENT
+from scoring.attempt import FLAG_RENEWED, FLAG_TRANSIENT
 
 RECENT_NS = 1_000_000_000
 """Rate and percentile of a tick look back this far from its latest answer."""
@@ -28,6 +28,8 @@ class Tick(Counts):
     in_flight: int = 0
     recent_rps: float | None = None
     recent_p95_ms: float | None = None  # good answers
+    waited_s: float = 0.0  # the longest that users of one process waited for a credential
+    renewed_count: int = 0  # answers of 401 that a renewal explains, which count nowhere else
 
 
 class Tally:
@@ -42,12 +44,19 @@ class Tally:
         self._labels: Counter[str] = Counter()
         self._rejected = 0
         self._late = 0
+        self._renewed = 0
         self._recent: deque[tuple[NDArray[np.int64], NDArray[np.int64]]] = deque()  # done, latency or -1
 
     def add(self, rows: Rows) -> None:
         """The rows count from here on."""
         if not len(rows):
             return
+        refused = (rows["flags"] & FLAG_RENEWED) != 0
+        if refused.any():
+            self._renewed += int(np.count_nonzero(refused))
+            rows = rows[~refused]
+            if not len(rows):
+                return
         labels = label_counts(rows)
         self._rejected += sum(labels.get(label, 0) for label in REJECTED_LABELS)
         kept = rows[(rows["flags"] & FLAG_TRANSIENT) == 0]
@@ -69,7 +78,7 @@ class Tally:
         """Share of the attempts sent at most LATE_NS after their user was free to send; None of none."""
         return 1 - self._late / self._attempts if self._attempts else None
 
-    def tick(self, since_open_s: float, in_flight: int) -> Tick:
+    def tick(self, since_open_s: float, in_flight: int, waited_s: float = 0.0) -> Tick:
         """What is known `since_open_s` after the opening."""
         rps, p95_ms = self._last_second(since_open_s)
         return Tick(
@@ -82,6 +91,8 @@ class Tally:
             in_flight=in_flight,
             recent_rps=rps,
             recent_p95_ms=p95_ms,
+            waited_s=waited_s,
+            renewed_count=self._renewed,
         )
 
     def _last_second(self, since_open_s: float) -> tuple[float | None, float | None]:

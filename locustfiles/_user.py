@@ -7,7 +7,8 @@ connecting, so that name look-up, connect and TLS are inside the latency (FLAG_N
 
 from __future__ import annotations
 
-from itertools import cycle, islice
+from collections.abc import Iterator
+from itertools import chain, cycle, islice
 from time import monotonic_ns
 from typing import Any
 
@@ -20,11 +21,24 @@ from locustfiles import _stats
 from locustfiles._answer import header_mark, retry_after_ns
 from locustfiles._request import request_bytes
 from locustfiles._station import Station
-from scoring.attempt import FAILURE_NUMBER, FLAG_NEW_CONNECTION, FLAG_TRANSIENT, RECORD, UNREACHED, Failure, label_of
-from scoring.scenario import judge, why_not
+from scoring.attempt import (
+    FAILURE_NUMBER,
+    FLAG_NEW_CONNECTION,
+    FLAG_RENEWED,
+    FLAG_TRANSIENT,
+    RECORD,
+    UNREACHED,
+    Failure,
+    label_of,
+)
+from scoring.refresh import Refusal
+from scoring.scenario import Payload, judge, why_not
 
 _EXEC_MS, _RETRY_AFTER, _DATE = map(header_mark, (b"x-ms-run-fn-exec-ms", b"Retry-After", b"Date"))
 _packed = RECORD.pack
+_Turn = tuple[int, Payload, bytes, bool]  # place of the payload, the payload, its bytes, sent again after a refusal?
+UNAUTHORIZED = 401
+RENEWED_DETAIL = "the credential was being renewed; the request is sent again with the next one"
 NO_CONTACT_PAUSE_NS = 100_000_000
 NO_CONTACT = frozenset(
     {
@@ -57,16 +71,20 @@ class ScoringUser(User):  # type: ignore[misc]
         self.station: Station = environment.redline
         self.turn = Event()
         self.index = 0
+        self.wire: Any = None  # a Connection, made in the user's own greenlet
 
     def on_start(self) -> None:
-        self._wire = self.station.connection()
+        self.wire = self.station.connection()
         self.station.take_seat(self)
-        payloads, templates = self.station.scenario.payloads, self.station.templates
-        turns = zip(range(len(payloads)), payloads, templates, strict=True)
-        self._round = islice(cycle(turns), self.index % len(payloads), None)
+        payloads = self.station.scenario.payloads
+        turns: list[_Turn] = [
+            (place, payload, rest, False)
+            for place, (payload, rest) in enumerate(zip(payloads, self.station.rests, strict=True))
+        ]
+        self._round: Iterator[_Turn] = islice(cycle(turns), self.index % len(payloads), None)
 
     def on_stop(self) -> None:
-        self.station.leave_seat(self, self._wire)
+        self.station.leave_seat(self, self.wire)
 
     def wait_for_turn(self) -> int:
         """The instant at which the gate let the user in. Raises StopUser when the run stops."""
@@ -80,11 +98,12 @@ class ScoringUser(User):  # type: ignore[misc]
 
     def attempt(self, due_ns: int) -> int:
         """One request, sent now, judged and recorded; the instant at which the user is free to send again."""
-        station, wire = self.station, self._wire
+        station, wire = self.station, self.wire
         gate, scenario = station.gate, station.scenario
-        place, payload, template = next(self._round)
+        turn = place, payload, rest, _ = next(self._round)
         raw_id = next(station.ids)
-        request = request_bytes(template, raw_id)
+        start = station.start
+        request = request_bytes(start, raw_id, rest)
         trial = gate.trial
         failure: Failure | None = Failure.ABORTED
         gate.in_flight += 1
@@ -96,7 +115,9 @@ class ScoringUser(User):  # type: ignore[misc]
             failure = broken or judge(scenario.expectation, payload, answer.status, answer.body)
         finally:
             if failure is not None:
-                failure = self._bad(raw_id, trial, failure, payload)
+                if failure is Failure.UNEXPECTED_STATUS and wire.answer.status == UNAUTHORIZED:
+                    flags |= self._refused(start is station.start, turn)
+                failure = self._bad(raw_id, trial, failure, payload, flags)
             self._record(raw_id, due_ns, sent_ns, failure, flags, trial, place)
             gate.leave()
         return wire.done_ns if failure is None else self._rest(failure)
@@ -105,7 +126,7 @@ class ScoringUser(User):  # type: ignore[misc]
         self, raw_id: bytes, due_ns: int, sent_ns: int, failure: Failure | None, flags: int, trial: int, place: int
     ) -> None:
         """The attempt is in the buffer, and with those who listen to every request."""
-        station, wire = self.station, self._wire
+        station, wire = self.station, self.wire
         answer = wire.answer
         status, received = answer.status, answer.received_bytes
         number = 0 if failure is None else FAILURE_NUMBER[failure]
@@ -126,19 +147,31 @@ class ScoringUser(User):  # type: ignore[misc]
                 outcome=(status, failure),
             )
 
-    def _bad(self, raw_id: bytes, trial: int, failure: Failure, payload: Any) -> Failure:
+    def _refused(self, is_present: bool, turn: _Turn) -> int:
+        """The flags of an attempt that was answered 401; where a renewal explains that, its turn comes once more."""
+        wire, keeper = self.wire, self.station.keeper
+        place, payload, rest, again = turn
+        keeper.dated(wire.answer.header(_DATE), wire.sent_ns, wire.done_ns)
+        if keeper.refused(is_present, again=again) is Refusal.REAL:
+            return 0
+        self._round = chain([(place, payload, rest, True)], self._round)
+        return FLAG_RENEWED
+
+    def _bad(self, raw_id: bytes, trial: int, failure: Failure, payload: Any, flags: int) -> Failure:
         """The failure as it counts; the gate knows of it, and the recorder keeps what it said of itself."""
-        station, wire = self.station, self._wire
+        station, wire = self.station, self.wire
         answer, expectation = wire.answer, station.scenario.expectation
         if failure is Failure.UNEXPECTED_STATUS and 300 <= answer.status < 400:
             failure = Failure.REDIRECT_REFUSED
         users = min(station.gate.level, len(station.users)) if trial == 0 else station.gate.level
-        if failure is not Failure.ABORTED:
+        if failure is not Failure.ABORTED and not flags & FLAG_RENEWED:
             station.gate.count_bad(answer.status)
         label = label_of(answer.status or None, failure)
         if station.recorder.wants(label):
             is_whole = wire.detail == "" and failure is not Failure.ABORTED
             detail = why_not(expectation, payload, answer.status, answer.body) if is_whole else wire.detail
+            if flags & FLAG_RENEWED:
+                detail = RENEWED_DETAIL
             station.recorder.add_failure(
                 request_id=raw_id.hex(),
                 trial=trial,
@@ -152,8 +185,8 @@ class ScoringUser(User):  # type: ignore[misc]
 
     def _rest(self, failure: Failure) -> int:
         """Waits after a rejection or a failed connection; the instant at which the user is free to send again."""
-        station, answer = self.station, self._wire.answer
-        done_ns = self._wire.done_ns
+        station, answer = self.station, self.wire.answer
+        done_ns: int = self.wire.done_ns
         wish_ns = retry_after_ns(answer.header(_RETRY_AFTER), answer.header(_DATE))
         pause_ns = NO_CONTACT_PAUSE_NS if failure in NO_CONTACT else station.gate.pause_ns(answer.status, wish_ns)
         free_ns = done_ns + pause_ns

@@ -124,6 +124,11 @@ class Connection:
             self.close()
         return None
 
+    @property
+    def sent_ns(self) -> int:
+        """When the latest exchange began."""
+        return self.deadline_ns - self.total_ns
+
     def expire(self) -> None:
         """Ends the wait: called in the hub once the deadline has passed."""
         self._expired = True

@@ -22,6 +22,7 @@ from locustfiles._station import RunningHold, Station
 from locustfiles._tally import Rows, Tally, Tick, rows_of
 
 HOLD, CLOSE, REPORT = "redline-hold", "redline-close", "redline-report"
+CREDENTIAL = "redline-credential"
 FINISH, FINISHED = "redline-finish", "redline-finished"
 REPORT_EVERY_S = 0.1
 SILENT_NS = 1_000_000_000
@@ -37,6 +38,7 @@ class _Part:
     in_flight: int = 0
     closed_by: str | None = None
     seconds: float = 0.0
+    waited_s: float = 0.0
     health: Health | None = None  # with the last report
     rows: list[Rows] = field(default_factory=list)
 
@@ -53,20 +55,24 @@ class MasterCrew:
         self._free_ns = 0
         self._finished: set[str] = set()
         self._tally = Tally((), 0.0)
+        self._waiting: set[str] = set()  # workers whose users wait for a credential
         self.is_stopping = False
+        self.lost: str | None = None
         runner.register_message(REPORT, self._on_report)
+        runner.register_message(CREDENTIAL, self._on_credential)
         runner.register_message(FINISHED, self._on_finished)
 
     def users_ready(self, count: int, timeout_s: float) -> bool:
         """Whether that many users are spawned, waited for until then."""
         runner = self._runner
-        return wait_until(lambda: runner.user_count >= count or self.is_stopping, timeout_s) and not self.is_stopping
+        wait_until(lambda: runner.user_count >= count or self.is_stopping or self.lost is not None, timeout_s)
+        return runner.user_count >= count and not self.is_stopping
 
     def hold(self, hold: Hold, tick: Callable[[Tick], bool], every_s: float = 0.1, *, keep_rows: bool = True) -> Held:
         """The level has been held and everything sent at it has ended. Waits first for rejected users to be free."""
-        wait_until(lambda: self.is_stopping or self._free_ns <= monotonic_ns(), 90.0)
-        if self.is_stopping:
-            return nothing_held(hold)
+        wait_until(lambda: self.is_stopping or self._is_free, 90.0)
+        if self.is_stopping or self.lost is not None:
+            return nothing_held(hold, self.lost)
         self._keep_rows = keep_rows
         opened_ns = self._grant(hold)
         ended_by, spoiled = self._carry(hold, tick, every_s, opened_ns)
@@ -82,7 +88,14 @@ class MasterCrew:
             worst_of([part.health for part in parts if part.health is not None]),
             spoiled,
             ended_by,
+            waited_s=max((part.waited_s for part in parts), default=0.0),
+            lost=self.lost,
         )
+
+    @property
+    def _is_free(self) -> bool:
+        """No worker has users that wait after a rejection or for a credential; also once there is no hope for one."""
+        return self.lost is not None or (self._free_ns <= monotonic_ns() and not self._waiting)
 
     def stop(self) -> None:
         """All workers have closed their gates, drained them and reported everything, or FINISH_WITHIN_S have passed."""
@@ -125,6 +138,8 @@ class MasterCrew:
             silent = self._silent()
             if self.is_stopping:
                 return "stopped", None
+            if self.lost is not None:
+                return "lost", None
             if silent is not None or not self._parts:
                 return "stopped", silent or "no worker is there"
             if "allowance" in closed_by or now.rejected_count >= hold.allowance:
@@ -137,7 +152,8 @@ class MasterCrew:
     def _tick(self, opened_ns: int) -> Tick:
         seconds = max((part.seconds for part in self._parts.values()), default=0.0)
         since_open_s = seconds or (monotonic_ns() - opened_ns) / 1e9
-        return self._tally.tick(since_open_s, sum(part.in_flight for part in self._parts.values()))
+        waited_s = max((part.waited_s for part in self._parts.values()), default=0.0)
+        return self._tally.tick(since_open_s, sum(part.in_flight for part in self._parts.values()), waited_s)
 
     def _send_close(self, hold: Hold) -> None:
         for worker in self._parts:
@@ -165,7 +181,7 @@ class MasterCrew:
             return
         part.heard_ns = monotonic_ns()
         part.opened_ns, part.in_flight = report["opened_ns"], report["in_flight"]
-        part.closed_by = report["closed_by"]
+        part.closed_by, part.waited_s = report["closed_by"], report["waited_s"]
         rows = rows_of(report["records"], part.opened_ns)
         if self._keep_rows:
             part.rows.append(rows)
@@ -175,6 +191,12 @@ class MasterCrew:
             self._news.set()
         if report["health"] is not None:
             part.health = Health(**report["health"])
+
+    def _on_credential(self, msg: Any, **_: Any) -> None:
+        (self._waiting.add if msg.data["must_wait"] else self._waiting.discard)(msg.node_id)
+        if msg.data["lost"] is not None and self.lost is None:
+            self.lost = f"worker {self._runner.get_worker_index(msg.node_id)}: {msg.data['lost']}"
+            self._news.set()
 
     def _on_finished(self, environment: Any, msg: Any) -> None:
         environment.events.worker_report.fire(client_id=msg.node_id, data=msg.data)
@@ -193,10 +215,29 @@ class WorkerHalf:
 
     def __init__(self, runner: Any) -> None:
         self._runner = runner
-        self.station: Station | None = None
+        self._station: Station | None = None
         runner.register_message(HOLD, self._on_hold)
         runner.register_message(CLOSE, self._on_close)
         runner.register_message(FINISH, self._on_finish)
+
+    @property
+    def station(self) -> Station | None:
+        """What this worker carries holds with."""
+        return self._station
+
+    @station.setter
+    def station(self, station: Station) -> None:
+        self._station = station
+        station.on_credential = self._tell_credential
+
+    def cannot_begin(self, reason: str) -> None:
+        """The master knows that this worker has no credential, and why."""
+        self._runner.send_message(CREDENTIAL, {"must_wait": True, "lost": reason})
+
+    def _tell_credential(self) -> None:
+        station = self.station
+        if station is not None:
+            self._runner.send_message(CREDENTIAL, {"must_wait": station.keeper.must_wait, "lost": station.lost})
 
     def _on_hold(self, msg: Any, **_: Any) -> None:
         gevent.spawn(self._carry, hold_from(msg.data))
@@ -228,6 +269,7 @@ class WorkerHalf:
             "in_flight": station.gate.in_flight,
             "closed_by": station.gate.closed_by,
             "seconds": running.since_open_s,
+            "waited_s": running.waited_s,
             "health": None if health is None else asdict(health),
             "rest_ns": max(station.free_ns - monotonic_ns(), 0),
         }

@@ -14,12 +14,12 @@ from capacity.goals import latency_goals, parse_goal
 from capacity.plan import Plan
 from capacity.runfolder import append_level
 from locustfiles import _progress
-from locustfiles._crew import Crew, Held
+from locustfiles._crew import Crew, Held, not_ready
 from locustfiles._gate import Hold
 from locustfiles._session import attach
 from locustfiles._tally import Tick
 from locustfiles._user import ScoringUser
-from scoring.errors import Exit, RedlineError
+from scoring.errors import Exit
 
 __all__ = ["ScoringUser"]
 
@@ -33,7 +33,7 @@ def hold_fixed_load(crew: Crew, plan: Plan, folder: Path | None) -> int:
     """The load of the plan has been held; its level stands in levels.jsonl."""
     users = plan.most_users
     if not crew.users_ready(users, READY_WITHIN_S):
-        raise RedlineError(f"not all {users} users could be started", "ask for fewer users", Exit.UNFAIR)
+        raise not_ready(crew, users)
     hold = Hold(
         number=1,
         level=users,
@@ -56,6 +56,8 @@ def hold_fixed_load(crew: Crew, plan: Plan, folder: Path | None) -> int:
     if held.ended_by == "allowance":
         text = f"the load ended early: it had caused {held.counts.rejected_count} rejections, as many as it may"
         _progress.send("note", text=text)
+    if held.lost is not None:
+        _progress.send("note", text=f"the load ended early: {held.lost}")
     if folder is not None:
         _keep(folder, _level(hold, held))
     _progress.send("trial_end", users=users, outcome="done", why=held.spoiled or "", ended_by=held.ended_by)
@@ -91,6 +93,9 @@ def _level(hold: Hold, held: Held) -> dict[str, object]:
         "spoiled": held.spoiled,
         "attempt_count": held.counts.attempt_count,
         "rejected_count": held.counts.rejected_count,
+        "renewed_count": held.counts.renewed_count,
+        "waited_s": held.counts.waited_s,
+        "lost": held.lost,
         "health": asdict(held.health),
     }
 

@@ -16,7 +16,7 @@ from capacity.plan import Plan
 from capacity.runfolder import write_verdict
 from capacity.verdict import Verdict, verdict_as_json
 from locustfiles import _progress
-from locustfiles._crew import Crew
+from locustfiles._crew import Crew, not_ready
 from locustfiles._search import find
 from locustfiles._session import attach
 from locustfiles._user import ScoringUser
@@ -34,9 +34,7 @@ def search(crew: Crew, plan: Plan, folder: Path | None) -> int:
     """
     plan = replace(plan, goals=with_defaults(plan.goals))
     if not crew.users_ready(plan.max_users, READY_WITHIN_S):
-        raise RedlineError(
-            f"not all {plan.max_users} users could be started", "ask for fewer: --max-users", Exit.UNFAIR
-        )
+        raise not_ready(crew, plan.max_users)
     verdict = find(crew, plan, folder)
     _progress.send("verdict", document=verdict_as_json(verdict))
     if folder is None:

@@ -69,7 +69,7 @@ def run_folder(parent: Path, server: FaultServer, **plan: Any) -> Path:
     """A folder that asks for a fixed load on the server."""
     values = {"users": 4, "duration_s": 1.0, "harm_budget": 1_000_000} | plan
     endpoint = values.pop("endpoint", Endpoint("local", server.uri))
-    made = Plan("load", endpoint, **values)
+    made = Plan(values.pop("command", "load"), endpoint, **values)
     anchor = Anchor(datetime.now(UTC), time.monotonic_ns())
     return create(parent, made, versions={}, anchor=anchor)
 
