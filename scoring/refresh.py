@@ -188,7 +188,8 @@ class Renewal:
         is_fresh = now_ns - self._granted_ns < self.policy.fresh_s * S
         if not self.renews and self._spare is None:
             return Refusal.REAL
-        if self._spare is None and is_fresh and (again or self._useless >= self.policy.useless_most):
+        is_renewed = is_fresh and self._spare is None and not self._is_needed and not self.is_asking
+        if is_renewed and (again or self._useless >= self.policy.useless_most):
             return Refusal.REAL
         self._useless = self._useless + 1 if is_fresh else 0
         self._refused.append(secret)

@@ -14,7 +14,6 @@ from localazure.identity.roles import ROLES
 from localazure.identity.site import Site
 from localazure.telemetry.replies import Reply, json_reply
 
-
 _MAX_LIFE_S = 10_000_000
 
 

@@ -245,7 +245,11 @@ def service(site: Site, entrance: Entrance) -> dict[str, Any]:
         "scoringUri": entrance.scoring_uri,
         "swaggerUri": entrance.scoring_uri.removesuffix("/score") + "/swagger.json",
         "containerResourceRequirements": {
-            **{"cpu": 0.1, "cpuLimit": 0.1, "memoryInGB": 0.5, "memoryInGBLimit": 0.5, "gpu": None},
+            "cpu": 0.1,
+            "cpuLimit": 0.1,
+            "memoryInGB": 0.5,
+            "memoryInGBLimit": 0.5,
+            "gpu": None,
         },
         "modelConfigMap": None,
         "models": [],

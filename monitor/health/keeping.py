@@ -12,7 +12,7 @@ from monitor.health.deciding import Notice, Now, Row, Seen, Standing, decided, l
 from monitor.health.dependencies import is_blocked
 from monitor.health.history import BUDGET_SUFFIX, Made, Step, Timer, endpoint_and_rule
 from monitor.health.judging import percentile_check
-from monitor.health.ownnetwork import POLICY, SUBJECT, network_seen, points_outward
+from monitor.health.ownnetwork import POLICY, SUBJECT, is_to_blame, network_seen
 from monitor.health.policies import budget_policy, policy_of
 from scoring.alertplan import AlertPlan, Window
 from scoring.checkplan import CheckPlan
@@ -107,11 +107,8 @@ class Keeper:
 
     def _is_our_network(self, standing: Standing) -> bool:
         """True when the endpoint is out of reach as all the others are."""
-        if not points_outward(standing) or standing.subject not in self._hosts:
-            return False
         others = [one for name, one in self.standings.items() if name != standing.subject]
-        seen = network_seen(self._hosts, [*others, standing])
-        return seen is not None and seen.outcome is Health.UNKNOWN
+        return is_to_blame(self._hosts, standing, others, self.standings.get(SUBJECT))
 
     def _look_at_network(self, at_s: float) -> None:
         seen = network_seen(self._hosts, self.standings.values())

@@ -197,3 +197,39 @@ class GateMachine(RuleBasedStateMachine):
 
 
 TestGateMachine = GateMachine.TestCase
+
+
+def test_a_paused_gate_lets_nobody_send_and_gives_their_places_back() -> None:
+    """Whoever was let in before or during the pause may send after it, and the time is known."""
+    gate = Noted().gate
+    gate.admit(2)
+    gate.pause(5_000)
+    assert gate.admitted == 0
+    gate.admit(3)
+    assert gate.admitted == 0
+    assert gate.waited_ns(6_000) == 1_000
+    gate.resume(9_000)
+    assert gate.admitted == 3
+    assert gate.waited_ns(20_000) == 4_000
+
+
+def test_a_gate_that_closed_during_a_pause_stays_closed() -> None:
+    """The end of the pause opens nothing."""
+    gate = Noted().gate
+    gate.admit(2)
+    gate.pause(5_000)
+    gate.close("max_s")
+    gate.resume(9_000)
+    assert gate.admitted == 0
+
+
+def test_a_hold_that_begins_in_a_pause_waits_from_its_own_beginning() -> None:
+    """What users waited before is the earlier hold's."""
+    noted = Noted()
+    noted.gate.pause(2_000)
+    noted.gate.close("max_s")
+    noted.gate.open(HOLD, now_ns=10_000)
+    noted.gate.admit(4)
+    noted.gate.resume(13_000)
+    assert noted.gate.waited_ns(99_000) == 3_000
+    assert noted.gate.admitted == 4

@@ -14,6 +14,7 @@ from capacity.summary import label_counts
 from scoring.attempt import FLAG_RENEWED
 from scoring.endpoint import Endpoint
 from tests.locustfiles.keyserver import KeyServer, put
+from tests.locustfiles.listening_proxy import ListeningProxy, free_port
 from tests.locustfiles.test_run import ROOT, finished, locust, run_folder
 
 IMPATIENT = str(ROOT / "tests" / "locustfiles" / "impatient.py")
@@ -210,3 +211,57 @@ def test_no_output_of_a_run_shows_any_of_its_keys(tmp_path: Path, server: KeySer
     for key in (FIRST, SECOND, THIRD):
         assert all(key.encode() not in text for text in (*of_processes, said.encode(), *files))
     assert {line["label"] for line in read_failures(folder)} == {"401"}
+
+
+def test_a_remote_worker_renews_for_itself_and_no_message_holds_a_key(
+    tmp_path: Path, server: KeyServer, key_file: Path
+) -> None:
+    """Master and worker with a folder each; everything they say to each other is searched for both keys."""
+    folder = run_folder(tmp_path / "master", server, endpoint=endpoint_at(server, key_file), duration_s=3.0)
+    elsewhere = tmp_path / "worker"
+    elsewhere.mkdir()
+    port = free_port()
+    proxy = ListeningProxy(port)
+    master = locust(
+        folder, "--run-folder", str(folder), "--master", "--master-bind-port", str(port), "--expect-workers", "1"
+    )
+    worker = locust(elsewhere, "--worker", "--master-host", "127.0.0.1", "--master-port", str(proxy.port))
+    server.until_asked(100)
+    put(key_file, SECOND)
+    server.keys = frozenset({SECOND})
+    code, said = finished(master)
+    finished(worker)
+    proxy.close()
+    assert code == 0, said
+    (level,) = read_levels(folder)
+    assert (level["ended_by"], level["lost"], level["renewed_count"]) == ("max_s", None, server.refused_count)
+    assert level["attempt_count"] + level["renewed_count"] == len(server.requests)
+    assert server.carried(SECOND) > 50
+    assert len(proxy.heard) > 10_000
+    assert all(key.encode() not in proxy.heard for key in (FIRST, SECOND))
+
+
+def test_a_worker_that_cannot_renew_tells_the_master_why(tmp_path: Path, server: KeyServer, key_file: Path) -> None:
+    """The run ends with the worker's reason, although the master itself needs no key."""
+    folder = run_folder(tmp_path, server, endpoint=endpoint_at(server, key_file), users=USERS, duration_s=60.0)
+    child = locust(folder, "--run-folder", str(folder), "--processes", "2", files=IMPATIENT)
+    server.until_asked(100)
+    key_file.unlink()
+    server.keys = frozenset()
+    code, said = finished(child)
+    assert code == 0, said
+    (level,) = read_levels(folder)
+    assert level["ended_by"] == "lost"
+    assert level["lost"].startswith("worker ")
+    assert "cannot be read" in level["lost"]
+    check_every_401_is_a_renewals(folder, server)
+
+
+def test_a_worker_without_any_key_tells_the_master_why(tmp_path: Path, server: KeyServer, key_file: Path) -> None:
+    """The run does not begin, and ends with exit code 4."""
+    key_file.unlink()
+    folder = run_folder(tmp_path, server, endpoint=endpoint_at(server, key_file), users=USERS)
+    code, said = finished(locust(folder, "--run-folder", str(folder), "--processes", "2"))
+    assert code == 4, said
+    assert "cannot be read" in said
+    assert server.requests == []

@@ -145,6 +145,16 @@ def test_a_renewal_that_brings_the_refused_key_back_leaves_the_spare_in_place() 
     assert talk.step(200) is None
 
 
+def test_a_spare_that_is_refused_too_waits_for_the_renewal_behind_it() -> None:
+    """Both keys were made anew: the second 401 is not yet the answer to a renewed credential."""
+    talk = begun(spare="second")
+    assert talk.refused(5, 1) is Refusal.AGAIN
+    assert talk.refused(5.1, 2, again=True) is Refusal.WAIT
+    assert talk.step(5.1) is Step.ASK
+    talk.granted(5.5, "new first", spare="new second")
+    assert talk.bearer == (3, "new first")
+
+
 def test_a_spare_without_renewal_is_tried_and_then_believed() -> None:
     """Two fixed keys: the second one's refusal is the answer."""
     talk = Talk(renews=False)

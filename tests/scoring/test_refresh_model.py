@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -26,6 +27,7 @@ class User:
     secret: str | None = None  # of the request in flight
     waiting_from_s: float | None = None
     again: bool = False
+    refused_s: float | None = None  # the first 401 of this request
 
 
 class Conversation(RuleBasedStateMachine):
@@ -111,10 +113,15 @@ class Conversation(RuleBasedStateMachine):
         if self.tells_date:
             self.renewal.dated(float(self.there_s // 1), self.now_ns, self.now_ns)
         if self.good.get(user.secret, 0.0) > self.there_s:
-            user.again = False
+            user.again, user.refused_s = False, None
             return
         meaning = self.renewal.refused(generation, self.now_ns, again=user.again)
+        user.refused_s = self.now_s if user.refused_s is None else user.refused_s
+        if meaning is Refusal.REAL and self.renewal.renews and self.renewal.lost is None and user.again:
+            assert self.asked_s[-1] >= user.refused_s
+            assert not self.running
         user.again = meaning is not Refusal.REAL
+        user.refused_s = user.refused_s if user.again else None
         if meaning is not Refusal.REAL:
             self.known_refused.add(generation)
         if meaning is Refusal.AGAIN:
@@ -154,7 +161,7 @@ class Conversation(RuleBasedStateMachine):
     @invariant()
     def renewals_keep_their_distance(self) -> None:
         """Never two within the gap, and none within the back-off after a failure."""
-        gaps = [later - before for before, later in zip(self.asked_s, self.asked_s[1:], strict=False)]
+        gaps = [later - before for before, later in pairwise(self.asked_s)]
         assert all(gap >= POLICY.least_gap_s for gap in gaps)
         failed_s = [at for at, failed in self.ended_s if failed]
         assert all(not at < asked < at + POLICY.first_backoff_s for at in failed_s for asked in self.asked_s)

@@ -115,6 +115,11 @@ def test_an_expired_token_is_a_401_with_its_code(azure: Calling) -> None:
     [
         ("/subscriptions/00000000-0000-0000-0000-000000000000", 404, "SubscriptionNotFound"),
         ("GROUP/resourceGroups/other", 404, "ResourceGroupNotFound"),
+        (
+            "/subscriptions/other/resourceGroups/local/providers/Microsoft.MachineLearningServices/workspaces",
+            404,
+            "SubscriptionNotFound",
+        ),
         ("WORKSPACE-2", 404, "ResourceNotFound"),
         ("WORKSPACE/onlineEndpoints/other", 404, "ResourceNotFound"),
         ("WORKSPACE/onlineEndpoints/local/deployments/green", 404, "ResourceNotFound"),

@@ -10,8 +10,10 @@ import pytest
 from monitor import servicelogs
 from monitor.diagnosis import diagnose
 from scoring.endpoint import Hosting
+from scoring.granting import scoring_source
 from scoring.scenario import Expectation
 from scoring.served import Source
+from scoring.settings import read_settings
 from scoring.told import Diagnosis, Finding, Told, together
 from tests.localazure.asking import Asking
 from tests.monitor.azure.standin import settled, told_of
@@ -257,3 +259,17 @@ def test_a_row_that_may_yet_come_is_no_proof_of_a_crash(
         _, diagnosis = _with_telemetry(live, client)
     assert all(finding.confidence != "high" for finding in diagnosis.findings)
     assert not any("without a row" in text for finding in diagnosis.findings for text in finding.evidence)
+
+
+@pytest.mark.parametrize("hosting", [AKS, MANAGED, KUBERNETES])
+def test_a_token_that_expires_in_the_middle(hosting: Hosting, tmp_path: Path) -> None:
+    """Let in until it was over, refused from then on: it is no wrong key."""
+    with serve(tmp_path, hosting, "--token-life", "1s", "--service-time", "60ms") as live:
+        endpoint = read_settings(live.ready["config"]).endpoints["local-token"]
+        grant = scoring_source(endpoint, {}).fetch()
+        assert grant is not None
+        by_token = replace(live, endpoint=replace(live.endpoint, scoring_uri=endpoint.scoring_uri, auth="token"))
+        told = by_token.load(requests=40, key=grant.secret)
+    finding = diagnose(told).findings[0]
+    assert {one.status for one in told.failed} == {401}
+    assert (finding.rule, finding.count) == ("D14", len(told.failed))
