@@ -8,30 +8,32 @@ from typing import TYPE_CHECKING
 from capacity.evidence import (
     PAUSE,
     WARM_UP,
-    State,
     at_level,
     evidence_trials,
     failing_goals,
     fair_trials,
     is_decisive,
     outcome,
+    pool,
     pooled_by_level,
     share_of_goal,
-    states,
     steady_trials,
     tolerates_rejections,
 )
 from capacity.goals import NOT_LOAD_LABELS, REJECTED_LABELS, Goal
-from capacity.stats import clopper_pearson_upper, log_evidence
+from capacity.stats import clopper_pearson_upper, log_evidence, spent_confidence
 from capacity.summary import Evidence, Seen, levels_of
-from capacity.threshold import interval, log_factor, most_likely_level
+from capacity.threshold import SIDE, belief, interval, log_factor, most_likely_level
 from capacity.validity import Health, reasons
 from capacity.verdict import Client, Cost, Kind, Level, Limit, Trial, Verdict
+from scoring.attempt import Failure
 
 if TYPE_CHECKING:
-    from capacity.search import Asked
+    from capacity.trial import Asked
 
 STOPPED = "the run was stopped before the limit was found"
+BESIDE = 0.02
+"""Levels this close to the limit, as a share of it, speak for its bound."""
 KNEE_SHARE = 0.95
 """Throughput has stopped growing where it reaches this share of its peak."""
 
@@ -52,10 +54,12 @@ def conclude(asked: Asked, history: Sequence[Seen], kind: Kind, *, interrupted: 
         peak_rps=max((level.timed_rps or 0.0 for level in levels), default=0.0),
         levels=levels,
         rejected_count=sum(trial.rejected_count for trial in trials),
+        renewed_count=sum(trial.renewed_count for trial in trials),
+        lost=next((trial.lost for trial in trials if trial.lost is not None), None),
         client=_client(history, kind, asked.goals),
         cost=Cost(
             seconds=history[-1].started_s + history[-1].seconds if history else 0.0,
-            attempt_count=sum(sum(trial.labels_all.values()) for trial in trials),
+            attempt_count=sum(trial.sent_count for trial in trials),
         ),
         trials=tuple(_row(trial, asked.goals) for trial in history),
         warm_up_s=_warm_up_s(history),
@@ -67,38 +71,35 @@ def conclude(asked: Asked, history: Sequence[Seen], kind: Kind, *, interrupted: 
 
 def _limits(asked: Asked, history: Sequence[Seen], kind: Kind) -> tuple[Limit, ...]:
     pooled = pooled_by_level(history, asked.goals)
-    known = states(history, asked.goals)
-    high = min((level for level, state in known.items() if state is State.FAIL), default=None)
-    low = max(
-        (level for level, state in known.items() if state is State.PASS and (high is None or level < high)), default=0
-    )
-    blamed = failing_goals(at_level(evidence_trials(history), high), asked.goals) if high else asked.goals
+    low = min(pooled, default=asked.lowest)
+    missed = kind is Kind.MISSED_AT_ZERO_LOAD
+    blamed = failing_goals(at_level(evidence_trials(history), low), asked.goals) if missed else ()
     return tuple(
-        _limit(
-            goal,
-            {level: items[i] for level, items in pooled.items()},
-            low if goal in blamed else None,
-            low,
-            kind,
-        )
+        _missed(goal, pooled[low][i])
+        if goal in blamed and pooled
+        else _limit(goal, {level: items[i] for level, items in pooled.items()}, kind, asked)
         for i, goal in enumerate(asked.goals)
     )
 
 
-def _limit(goal: Goal, levels: dict[int, Evidence], found: int | None, at_least: int, kind: Kind) -> Limit:
-    """`found` is the search's own answer for the goals that bind; the others take the most likely tried level."""
+def _missed(goal: Goal, here: Evidence) -> Limit:
+    return Limit(goal.text, 0, 0, 0, False, _bound(here), here.bad, here.total)
+
+
+def _limit(goal: Goal, levels: dict[int, Evidence], kind: Kind, asked: Asked) -> Limit:
+    """The middle of what is believed, where some level speaks against the goal; else the most likely tried level."""
     if not levels:
         return Limit(goal.text, None, 0, None, False, None, 0, 0)
-    level = found if found is not None else max(most_likely_level(levels, goal.allowed_ratio), at_least)
     low: int
     high: int | None
-    if kind is Kind.MISSED_AT_ZERO_LOAD and found == 0:
-        low, high = 0, 0
+    if any(log_factor(item, goal.allowed_ratio) < 0 for item in levels.values()):
+        told = belief(levels, goal.allowed_ratio, asked.worth)
+        level, low, high = min(told.level(asked.careful), asked.max_level), told.level(SIDE), told.level(1.0 - SIDE)
     else:
-        failing = min((n for n in levels if n > level and log_factor(levels[n], goal.allowed_ratio) < 0), default=None)
-        low, high = interval(levels, goal.allowed_ratio, failing)
-    here = levels.get(level, Evidence(0, 0))
-    bound = clopper_pearson_upper(here.bad / here.dispersion, here.total / here.dispersion) if here.total else None
+        level = most_likely_level(levels, goal.allowed_ratio)
+        low, high = interval(levels, goal.allowed_ratio)
+    here = pool([item for tried, item in levels.items() if abs(tried - level) <= BESIDE * level])
+    bound = _bound(here) if here.total else None
     return Limit(
         goal=goal.text,
         level=level,
@@ -109,6 +110,12 @@ def _limit(goal: Goal, levels: dict[int, Evidence], found: int | None, at_least:
         bad_count=here.bad,
         attempt_count=here.total,
     )
+
+
+def _bound(here: Evidence) -> float:
+    """The 95 % upper bound of the bad fraction, over all the looks at which a hold may have ended."""
+    confidence = spent_confidence(here.bad)
+    return clopper_pearson_upper(here.bad / here.dispersion, here.total / here.dispersion, confidence)
 
 
 def _binding(asked: Asked, history: Sequence[Seen], limits: tuple[Limit, ...]) -> Limit | None:
@@ -141,7 +148,8 @@ def knee(levels: Sequence[Level]) -> int | None:
 
 def _first_seen(trials: Sequence[Seen]) -> dict[str, int]:
     labels = sorted({label for trial in trials for label in trial.labels_all})
-    return {label: min(trial.level for trial in trials if label in trial.labels_all) for label in labels}
+    lost = {str(Failure.AUTH_FAILED): trial.level for trial in trials if trial.lost is not None}
+    return {label: min(trial.level for trial in trials if label in trial.labels_all) for label in labels} | lost
 
 
 def _little_residual(levels: Sequence[Level]) -> float | None:
@@ -190,7 +198,7 @@ def _row(trial: Seen, goals: Sequence[Goal]) -> Trial:
         purpose=trial.purpose,
         started_s=round(trial.started_s, 3),
         seconds=round(trial.seconds, 3),
-        attempt_count=sum(trial.labels_all.values()),
+        attempt_count=trial.sent_count,
         rejected_count=trial.rejected_count,
         outcome=outcome_word(trial, goals),
         why=why(trial, goals),
@@ -224,14 +232,14 @@ def _reason(asked: Asked, history: Sequence[Seen], kind: Kind, binding: Limit | 
     level = binding.level if binding else None
     goal = binding.goal if binding else "the goals"
     if kind is Kind.FOUND:
-        return f"{goal} holds up to {level} users and is missed above"
+        return f"{goal} holds up to {_load(asked, level)} and is missed above"
     if kind is Kind.AT_LEAST:
         tried = max(trial.level for trial in history)
-        return f"every goal held at {level} users, and nothing clearly failed up to {tried}"
+        return f"every goal held at {_load(asked, level)}, and nothing clearly failed up to {_number(asked, tried)}"
     if kind is Kind.MISSED_AT_ZERO_LOAD:
-        return f"{goal} is missed at one user: not a matter of load"
+        return f"{goal} is missed at {'the lowest rate' if asked.per_second else 'one user'}: not a matter of load"
     if kind is Kind.CLIENT_LIMITED:
-        return f"the load generator was the wall at {history[-1].level} users: {'; '.join(history[-1].invalid)}"
+        return f"the load generator was the wall at {_load(asked, history[-1].level)}: {'; '.join(history[-1].invalid)}"
     if kind is Kind.NOT_A_LOAD_PROBLEM:
         return _not_load_reason(history[-1])
     if kind is Kind.NOT_STEADY:
@@ -240,13 +248,23 @@ def _reason(asked: Asked, history: Sequence[Seen], kind: Kind, binding: Limit | 
         return STOPPED
     rejected = sum(trial.rejected_count for trial in history)
     if history and history[-1].ended_by == "allowance" and tolerates_rejections(asked.goals):
-        return f"{history[-1].level} users cause more rejections than one trial may, and no goal speaks of them"
+        return f"{_load(asked, history[-1].level)} cause more rejections than one trial may, and no goal speaks of them"
     if rejected >= asked.harm_budget:
         return f"the harm budget of {asked.harm_budget} rejected requests is spent before the limit was found"
     return f"the time budget of {asked.budget_s:.0f} s is spent before the limit was found"
 
 
+def _load(asked: Asked, level: int | None) -> str:
+    return f"{_number(asked, level)} requests/s" if asked.per_second else f"{level} users"
+
+
+def _number(asked: Asked, level: int | None) -> str:
+    return f"{(level or 0) / asked.per_second:g}" if asked.per_second else str(level)
+
+
 def _not_load_reason(trial: Seen) -> str:
+    if trial.lost is not None:
+        return f"the credential could not be renewed after {trial.started_s + trial.seconds:.0f} s: {trial.lost}"
     told = {label: count for label, count in trial.labels_all.items() if label in NOT_LOAD_LABELS}
     label = max(told, key=lambda key: told[key])
     total = sum(trial.labels_all.values())

@@ -1,7 +1,8 @@
 """What the trials so far say about each level: does it pass or fail, and is that agreed?
 
-A level's state follows its latest two trials where they agree, so that an endpoint that has changed (a cold start that
-ended, a leak) is judged as it is. One trial alone is a provisional state; two that disagree call for a third.
+A level's state follows its latest two trials where they agree, and one trial alone is a provisional state: that is
+enough to find where to look. What the limit is, all evidence near it decides together (capacity.threshold). An endpoint
+that has changed (a cold start that ended, replicas added) is judged as it is: later trials overrule earlier ones.
 """
 
 from __future__ import annotations
@@ -9,20 +10,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 from itertools import pairwise
+from math import sqrt
 
 from capacity.goals import Goal, GoalKind
-from capacity.stats import sprt
+from capacity.stats import rank_shift, sprt
 from capacity.summary import Evidence, Seen
 from capacity.watch import EVIDENCE
 
-MAX_TRIALS_TO_AGREE = 5
-MAX_HOLDS = 2
-"""After this many confirming holds, or trials that contradict each other, all the evidence of a level decides it."""
-LONG_S = 8.0
-BURSTS = 10.0
-"""Overdispersion from which bad answers count as coming in bursts."""
 STEADY_BAND = 1.25
-WARM_UP, PAUSE = "warm-up", "pause"
+PLAIN, OVERRULED_Z = 1.5, 4.0
+MOVED, MOVED_FLOOR_S, MOVED_Z = 0.15, 0.002, 4.0
+NEIGHBOURS = 1.3
+PRIOR_TRIALS = 3.0
+OPEN_HINTS, HINT_RATIO = ("rise", "halve"), 0.8
+WARM_UP, PAUSE, REFINE, CONFIRM, GUARD = "warm-up", "pause", "refine", "confirm", "guard"
 
 
 class State(StrEnum):
@@ -43,40 +44,50 @@ def fair_trials(history: Sequence[Seen]) -> list[Seen]:
 
 
 def evidence_trials(history: Sequence[Seen]) -> list[Seen]:
-    """The fair trials that speak for or against their level: those with answers, and not cut short by a stop.
+    """The fair trials that speak for or against their level: with answers, not cut short by a stop, not overtaken.
 
-    Once the endpoint is known to stall now and then, a short trial without a bad answer says nothing about it.
+    A quick trial that failed without rejections only shows where to look: once a level has been looked at closely,
+    after the endpoint had time to warm up, it no longer counts; in an open loop, whose queues fill slowly, no more does
+    one that passed near there. Nor does what a guard has shown to be of the past.
     """
-    from_level = stalls_from(history)
+    close = next((trial for trial in history if trial.purpose == REFINE), None)
+    changed = changes(history)
+    since = changed[-1] if changed else 0
     return [
         trial
         for trial in fair_trials(history)
         if trial.ended_by != "stopped"
         and any(item.total for item in trial.evidence)
-        and not (
-            from_level is not None
-            and trial.level >= from_level
-            and trial.measured_s < LONG_S
-            and not any(item.bad for item in trial.evidence)
-        )
+        and trial.number > since
+        and not (close is not None and trial.number < close.number and _is_hint(trial, close.level))
     ]
 
 
-def stalls_from(history: Sequence[Seen]) -> int | None:
-    """Half the lowest level at which a confirming hold went bad in bursts: answers that fail together, with good
-    stretches between. A stall hits as many answers as are in flight, so it matters less the fewer there are.
+def changes(history: Sequence[Seen]) -> list[int]:
+    """Numbers of the guards at which the median latency under a light load had moved since the one before.
+
+    What has become slower once is suspected of a leak: half the certainty is enough to say that it goes on.
     """
-    levels = (
-        trial.level
-        for trial in history
-        if trial.purpose == "confirm"
-        and trial.ended_by != "pass"
-        and trial.evidence
-        and 2 * trial.rejected_count < max(item.bad for item in trial.evidence)
-        and max(item.dispersion for item in trial.evidence) >= BURSTS
-    )
-    lowest = min(levels, default=None)
-    return None if lowest is None else lowest // 2
+    fair = [trial for trial in fair_trials(history) if trial.purpose in (WARM_UP, GUARD) and len(trial.latency_ns)]
+    found, needed_z = [], MOVED_Z
+    for before, now in pairwise(fair):
+        if now.purpose == GUARD and has_moved(before, now, needed_z):
+            found.append(now.number)
+            needed_z = MOVED_Z / 2 if (now.median_s or 0.0) > (before.median_s or 0.0) else MOVED_Z
+    return found
+
+
+def has_moved(before: Seen, now: Seen, needed_z: float = 4.0) -> bool:
+    """By more than MOVED of the smaller median, and beyond chance: Mann and Whitney's z."""
+    first, second = before.median_s or 0.0, now.median_s or 0.0
+    apart = abs(second - first) > max(MOVED * min(first, second), MOVED_FLOOR_S)
+    return apart and abs(rank_shift(before.latency_ns, now.latency_ns)) > needed_z
+
+
+def _is_hint(trial: Seen, level: int) -> bool:
+    if trial.purpose in OPEN_HINTS and trial.level > HINT_RATIO * level:
+        return True
+    return trial.ended_by != "pass" and 2 * trial.rejected_count < max(item.bad for item in trial.evidence)
 
 
 def outcome(trial: Seen, goals: Sequence[Goal]) -> State:
@@ -108,18 +119,40 @@ def is_decisive(trial: Seen, goals: Sequence[Goal]) -> bool:
 
 def states(history: Sequence[Seen], goals: Sequence[Goal]) -> dict[int, State]:
     """The state of every level that has evidence, ascending."""
-    trials = evidence_trials(history)
+    trials = current_trials(history, goals)
     return {level: _state(at_level(trials, level), goals) for level in sorted({trial.level for trial in trials})}
 
 
 def _state(trials: list[Seen], goals: Sequence[Goal]) -> State:
     outcomes = [outcome(trial, goals) for trial in trials]
-    was_held_twice = sum(trial.purpose == "confirm" for trial in trials) >= MAX_HOLDS
-    if not was_held_twice and (len(outcomes) == 1 or outcomes[-1] == outcomes[-2]):
+    if len(outcomes) == 1 or outcomes[-1] == outcomes[-2]:
         return outcomes[-1]
-    if not was_held_twice and len(outcomes) < MAX_TRIALS_TO_AGREE:
-        return State.CONFLICT
-    return _by_ratio([pool([trial.evidence[i] for trial in trials]) for i in range(len(goals))], goals)
+    return State.CONFLICT
+
+
+def current_trials(history: Sequence[Seen], goals: Sequence[Goal]) -> list[Seen]:
+    """The evidence without what a later trial has plainly overruled: an endpoint that changed is judged as it is."""
+    trials = evidence_trials(history)
+    return [
+        trial
+        for i, trial in enumerate(trials)
+        if not any(_overrules(later, trial, j, goal) for later in trials[i + 1 :] for j, goal in enumerate(goals))
+    ]
+
+
+def _overrules(later: Seen, trial: Seen, i: int, goal: Goal) -> bool:
+    """One fails where the other, with as many users or more, holds, and chance does not explain the difference."""
+    old, new = trial.evidence[i], later.evidence[i]
+    if not old.total or not new.total or trial.level == 0:
+        return False
+    was, now = old.bad / old.total, new.bad / new.total
+    got_better = was > PLAIN * goal.allowed_ratio and now < goal.allowed_ratio and later.level >= trial.level
+    got_worse = now > PLAIN * goal.allowed_ratio and was < goal.allowed_ratio and later.level <= trial.level
+    if not got_better and not got_worse:
+        return False
+    pooled = (old.bad + new.bad) / (old.total + new.total)
+    variance = pooled * (1 - pooled) * (old.dispersion / old.total + new.dispersion / new.total)
+    return abs(was - now) > OVERRULED_Z * sqrt(variance)
 
 
 def at_level(trials: Sequence[Seen], level: int) -> list[Seen]:
@@ -162,31 +195,53 @@ def is_rejection(trials: Sequence[Seen], goals: Sequence[Goal]) -> bool:
 
 
 def pool(items: Sequence[Evidence]) -> Evidence:
-    """Evidence of several trials as one: counts add up, the dispersion is the mean weighted by answers."""
-    total = sum(item.total for item in items)
-    dispersion = sum(item.dispersion * item.total for item in items) / total if total else 1.0
-    return Evidence(sum(item.bad for item in items), total, dispersion)
+    """Evidence of several trials as one: counts add up, the dispersion is the mean weighted by bad answers."""
+    bad, total = sum(item.bad for item in items), sum(item.total for item in items)
+    dispersion = sum(item.dispersion * item.bad for item in items) / bad if bad else 1.0
+    return Evidence(bad, total, dispersion)
 
 
 def pooled_by_level(history: Sequence[Seen], goals: Sequence[Goal]) -> dict[int, tuple[Evidence, ...]]:
-    """Per level and goal all evidence in one, without decided trials that later ones overruled."""
-    trials = evidence_trials(history)
-    pooled = {}
-    for level in sorted({trial.level for trial in trials}):
-        kept = _not_overruled(at_level(trials, level), goals)
-        pooled[level] = tuple(pool([trial.evidence[i] for trial in kept]) for i in range(len(goals)))
-    return pooled
+    """Per level and goal all current evidence in one, each level as clustered as those around it."""
+    trials = current_trials(history, goals)
+    kept = {level: at_level(trials, level) for level in sorted({trial.level for trial in trials})}
+    pooled = [_spread_over({n: [trial.evidence[i] for trial in kept[n]] for n in kept}) for i in range(len(goals))]
+    return {level: tuple(by_level[level] for by_level in pooled) for level in kept}
 
 
-def _not_overruled(trials: list[Seen], goals: Sequence[Goal]) -> list[Seen]:
-    outcomes = [outcome(trial, goals) for trial in trials]
-    if len(outcomes) < 3 or outcomes[-1] != outcomes[-2]:
-        return trials
-    return [
-        trial
-        for trial, item in zip(trials, outcomes, strict=True)
-        if item == outcomes[-1] or not is_decisive(trial, goals)
-    ]
+def _spread_over(items: dict[int, list[Evidence]]) -> dict[int, Evidence]:
+    """Evidence of one goal. Clusters cannot be seen where nothing was bad, and hardly in one short trial, so the
+    dispersion of a level is the mean of those within a factor NEIGHBOURS: weighted by itself and bad answers where they
+    are few, and by all answers, whichever is larger. Where most answers are bad there is no doubt to be shared."""
+    pooled = {level: pool(told) for level, told in items.items()}
+    between = {level: _between(told, pooled[level]) for level, told in items.items()}
+    spread = {}
+    for level, item in pooled.items():
+        if 2 * item.bad >= item.total:
+            spread[level] = item
+            continue
+        near = [n for n in pooled if max(n, level) <= NEIGHBOURS * min(n, level)]
+        few = [n for n in near if 2 * pooled[n].bad < pooled[n].total]
+        by_bad = _mean([(d := pooled[n].dispersion * between[n], d * pooled[n].bad) for n in few])
+        by_total = _mean([(told.dispersion, told.total) for n in near for told in items[n]])
+        spread[level] = Evidence(item.bad, item.total, max(by_bad, by_total))
+    return spread
+
+
+def _mean(weighted: Sequence[tuple[float, float]]) -> float:
+    weight = sum(share for _, share in weighted)
+    return sum(value * share for value, share in weighted) / weight if weight else 1.0
+
+
+def _between(items: list[Evidence], whole: Evidence) -> float:
+    """By how much trials at one level differ more than their own dispersions explain; at least 1."""
+    told = [item for item in items if item.total]
+    if len(told) < 2 or whole.bad in (0, whole.total):
+        return 1.0
+    ratio = whole.bad / whole.total
+    squares = sum((item.bad - item.total * ratio) ** 2 / item.total for item in told) / whole.dispersion
+    chi_squared = squares / (ratio * (1 - ratio))
+    return max(1.0, (PRIOR_TRIALS + chi_squared) / (PRIOR_TRIALS + len(told) - 1))
 
 
 def failing_goals(trials: Sequence[Seen], goals: Sequence[Goal]) -> tuple[Goal, ...]:

@@ -50,7 +50,9 @@ def ended_line(trial: Seen) -> dict[str, Any]:
         "ended_by": trial.ended_by,
         "invalid": list(trial.invalid),
         "client": asdict(trial.client) if trial.client else None,
-        "attempt_count": sum(trial.labels_all.values()),
+        "attempt_count": trial.sent_count,
+        "renewed_count": trial.renewed_count,
+        "lost": trial.lost,
         "rejected_count": trial.rejected_count,
         "status_count": trial.labels_all,
     }
@@ -102,4 +104,5 @@ def _trial(opened: dict[str, Any], ended: dict[str, Any] | None, rows: Rows, goa
         ended_by=ended["ended_by"] if ended else "stopped",
         spoiled=tuple(ended["invalid"]) if ended else (),
         client=Health(**client) if client else None,
+        lost=ended.get("lost") if ended else None,
     )

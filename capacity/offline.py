@@ -12,13 +12,15 @@ from capacity.goals import Counts, latency_goals, parse_goal
 from capacity.search import Asked, Pause, Trial, next_step
 from capacity.summary import RECORD_DTYPE, Rows, Seen, seen
 from capacity.validity import Health
-from capacity.verdict import Verdict
+from capacity.verdict import RateLimit, RateVerdict, Verdict
 from capacity.watch import Watch
 from scoring.attempt import FAILURE_NUMBER, FLAG_TRANSIENT, Failure, label_of
 from scoring.status import REJECTED
 from scoring.units import S
 
 DRAIN_MAX_S = 30.0
+PER_SECOND = 100
+"""Rates are searched in hundredths of a request per second."""
 LOOK_EVERY_S = 0.02
 """Between answers that failed the watch is asked this often, as the live search asks it at its ticks."""
 
@@ -31,7 +33,7 @@ class Prober(Protocol):
 
     now_s: float
 
-    def run(self, level: int, max_s: float, stop: Callable[[Row], bool] | None = None) -> list[Row]: ...
+    def run(self, level: float, max_s: float, stop: Callable[[Row], bool] | None = None) -> list[Row]: ...
 
     def client(self) -> dict[str, float] | None: ...
 
@@ -41,22 +43,47 @@ def find_limit(
     goals: Sequence[str],
     *,
     mode: str = "closed",
-    max_level: int = 512,
-    seed: int = 0,  # noqa: ARG001 - part of the contract; the closed search draws no random numbers
+    max_level: float = 512,
+    seed: int = 0,  # noqa: ARG001 - part of the contract; the search draws no random numbers
     max_s: float = 600.0,
     harm_budget: int = 300,
-) -> Verdict:
+) -> Verdict | RateVerdict:
     """The verdict of the same search that `redline limit` runs, with the goals exactly as given."""
-    if mode != "closed":
-        raise ValueError(f"mode {mode!r} is not served: the search finds concurrency limits, mode 'closed'")
-    asked = Asked(tuple(map(parse_goal, goals)), max_level, max_s, harm_budget)
+    if mode not in ("closed", "open"):
+        raise ValueError(f"mode {mode!r} is neither 'closed' (levels are users) nor 'open' (requests per second)")
+    per_second = PER_SECOND if mode == "open" else 0
+    most = round(max_level * max(per_second, 1))
+    asked = Asked(tuple(map(parse_goal, goals)), most, max_s, harm_budget, per_second)
     history: list[Seen] = []
-    run = _Run(prober)
+    run = _Run(prober, per_second)
     while True:
         step = next_step(asked, history)
         if isinstance(step, Verdict):
-            return step
+            return in_rates(step, per_second) if per_second else step
         history.append(run.pause(step, len(history) + 1) if isinstance(step, Pause) else run.hold(step))
+
+
+def in_rates(verdict: Verdict, per_second: int) -> RateVerdict:
+    """The verdict of an open loop: its levels were requests per second, in fractions of `per_second`."""
+
+    def rate(level: int | None) -> float | None:
+        return None if level is None else level / per_second
+
+    limits = tuple(
+        RateLimit(one.goal, rate(one.level), one.low / per_second, rate(one.high), one.confirmed, one.bound_ratio)
+        for one in verdict.limits
+    )
+    return RateVerdict(
+        kind=verdict.kind,
+        reason=verdict.reason,
+        limits=limits,
+        binding_goal=verdict.binding_goal,
+        first_rejected_rps=rate(verdict.first_rejected_users),
+        peak_rps=verdict.peak_rps,
+        rejected_count=verdict.rejected_count,
+        client=verdict.client,
+        cost=verdict.cost,
+    )
 
 
 class _Run:
@@ -65,8 +92,9 @@ class _Run:
     A row that ends before its run began tells the second kind: in the first run both are the same.
     """
 
-    def __init__(self, prober: Prober) -> None:
+    def __init__(self, prober: Prober, per_second: int = 0) -> None:
         self._prober = prober
+        self._per_second = per_second
         self._start_s = prober.now_s
         self._counts_from_run = False
 
@@ -82,7 +110,7 @@ class _Run:
         started_s = self._prober.now_s
         tally = _Tally(trial)
         rows = self._prober.run(
-            trial.level,
+            trial.level / self._per_second if self._per_second else trial.level,
             trial.transient_s + trial.rule.max_s,
             lambda row: tally.stop(self._since(row, started_s, started_s)),
         )
@@ -109,6 +137,8 @@ class _Run:
     def _since(self, row: Row, run_s: float, zero_s: float) -> Row:
         """The row of a run that began at `run_s`, its times counted from `zero_s`."""
         due_s, sent_s, latency_s, status = row
+        if self._per_second:  # latency counts from the due time
+            sent_s, latency_s = due_s, latency_s + sent_s - due_s
         self._counts_from_run = self._counts_from_run or sent_s + latency_s < run_s - 1e-6
         shift_s = (run_s if self._counts_from_run else 0.0) - zero_s
         return due_s + shift_s, sent_s + shift_s, latency_s, status
@@ -168,11 +198,13 @@ def _failure(status: int | None) -> Failure | None:
 def _records(rows: Sequence[Row], trial: Trial) -> Rows:
     """The rows as records; their times count from the start of the trial."""
     records = np.zeros(len(rows), dtype=RECORD_DTYPE)
-    for i, (due_s, sent_s, latency_s, status) in enumerate(rows):
-        record = records[i]
-        record["due_ns"], record["sent_ns"] = round(due_s * S), round(sent_s * S)
-        record["done_ns"] = round(sent_s * S) + round(latency_s * S)
-        record["status"], record["failure"] = status or 0, FAILURE_NUMBER[_failure(status)]
-        record["flags"] = FLAG_TRANSIENT if sent_s < trial.transient_s else 0
-        record["trial"] = trial.number
+    if not rows:
+        return records
+    due_s, sent_s, latency_s = (np.array([row[i] for row in rows], dtype=np.float64) for i in range(3))
+    records["due_ns"], records["sent_ns"] = np.rint(due_s * S), np.rint(sent_s * S)
+    records["done_ns"] = np.rint(sent_s * S) + np.rint(latency_s * S)
+    records["status"] = [row[3] or 0 for row in rows]
+    records["failure"] = [FAILURE_NUMBER[_failure(row[3])] for row in rows]
+    records["flags"] = np.where(sent_s < trial.transient_s, FLAG_TRANSIENT, 0)
+    records["trial"] = trial.number
     return records

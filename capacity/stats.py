@@ -7,18 +7,19 @@ reduced to the number of independent ones they are worth (both divided by the ov
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import bdtr, betaincinv, ndtri
 
+Counts = Sequence[int] | NDArray[np.float64] | NDArray[np.int64]
 PRIOR_BATCHES = 4.0
 """Batches' worth of belief that answers are independent; `overdispersion` shrinks towards 1 by it."""
+LEAST_BATCHES = 8
 GRID_POINTS = 1024
 """Midpoints per side of the goal in `log_evidence`: steps of 0.7 % of p for a goal of 0.1 %."""
 EXACT_TREND_VALUES = 40
@@ -54,15 +55,27 @@ def percentile_interval(
         raise ValueError(f"a percentile interval needs 0 < q < 1, got {q}")
     count = len(sorted_values)
     tail = (1.0 - confidence) / 2.0
-
-    def at_most(k: int) -> float:
-        return float(bdtr(k, count, q))
-
-    low_rank = bisect_right(range(count), tail, key=at_most)
-    high_rank = bisect_left(range(count), 1.0 - tail, key=at_most) + 1
+    first, at_most = _binomial(count, q)
+    low_rank = first + int(np.searchsorted(at_most, tail, "right"))
+    high_rank = first + int(np.searchsorted(at_most, 1.0 - tail, "left")) + 1
     if low_rank < 1 or high_rank > count:
         return None
     return float(sorted_values[low_rank - 1]), float(sorted_values[high_rank - 1])
+
+
+def _binomial(count: int, q: float) -> tuple[int, NDArray[np.float64]]:
+    """P(binomial(count, q) <= k), for k from the first number on, ten standard deviations and 50 around the mean.
+
+    From the ratios of neighbours, p(k + 1) / p(k) = (n - k) / (k + 1) q / (1 - q), so that no library of functions has
+    to be loaded; what is left out is below 1e-20.
+    """
+    reach = 50 + math.ceil(10.0 * math.sqrt(count * q * (1.0 - q)))
+    first, last = max(0, math.floor(count * q) - reach), min(count, math.floor(count * q) + reach)
+    k = np.arange(first, last, dtype=np.float64)
+    ratios = np.log((count - k) / (k + 1.0)) + math.log(q / (1.0 - q))
+    logarithms = np.concatenate(([0.0], np.cumsum(ratios)))
+    chances = np.exp(logarithms - logarithms.max())
+    return first, np.cumsum(chances / chances.sum())
 
 
 def wilson(bad: float, total: float, confidence: float = 0.95) -> tuple[float, float]:
@@ -70,7 +83,7 @@ def wilson(bad: float, total: float, confidence: float = 0.95) -> tuple[float, f
     _check_counts(bad, total)
     if total == 0:
         return 0.0, 1.0
-    z = float(ndtri(0.5 + confidence / 2.0))
+    z = NormalDist().inv_cdf(0.5 + confidence / 2.0)
     ratio = bad / total
     scale = 1.0 + z * z / total
     centre = (ratio + z * z / (2.0 * total)) / scale
@@ -89,24 +102,63 @@ def clopper_pearson_upper(bad: float, total: float, confidence: float = 0.95) ->
     _check_counts(bad, total)
     if bad >= total:
         return 1.0
+    from scipy.special import betaincinv  # takes half a second to load: only who asks waits
+
     return float(betaincinv(bad + 1.0, total - bad, confidence))
 
 
-def overdispersion(bad: Sequence[int], total: Sequence[int]) -> float:
+def spent_confidence(bad: float) -> float:
+    """The confidence for one look at a hold that ends when its bound fits, so that all its looks together have 95 %.
+
+    While nothing is bad there is one look that matters, the one at which a clean record is long enough.
+    """
+    return 0.95 if bad == 0 else 0.99
+
+
+def overdispersion(bad: Counts, total: Counts) -> float:
     """How many autocorrelated answers are worth one independent one, from counts per batch; at least 1.
 
     With n_i answers and b_i bad ones in batch i of k and p = sum b / sum n:
     X2 = sum (b_i - n_i p)^2 / (n_i p (1 - p)) and the result is max(1, (c + X2) / (c + k - 1)), c = PRIOR_BATCHES.
     Empty batches do not count; 1 when fewer than two are left, or all answers are alike.
     """
-    batches = [(b, n) for b, n in zip(bad, total, strict=True) if n > 0]
-    bad_count = sum(b for b, _ in batches)
-    total_count = sum(n for _, n in batches)
-    if len(batches) < 2 or bad_count in (0, total_count):
+    bads, totals = np.asarray(bad, dtype=np.float64), np.asarray(total, dtype=np.float64)
+    if len(bads) != len(totals):
+        raise ValueError(f"each batch needs its total, got {len(bads)} and {len(totals)}")
+    bads, totals = bads[totals > 0], totals[totals > 0]
+    bad_count, total_count = bads.sum(), totals.sum()
+    if len(totals) < 2 or bad_count in (0, total_count):
         return 1.0
     ratio = bad_count / total_count
-    chi_squared = sum((b - n * ratio) ** 2 / n for b, n in batches) / (ratio * (1.0 - ratio))
-    return max(1.0, (PRIOR_BATCHES + chi_squared) / (PRIOR_BATCHES + len(batches) - 1))
+    chi_squared = float(((bads - totals * ratio) ** 2 / totals).sum() / (ratio * (1.0 - ratio)))
+    return max(1.0, (PRIOR_BATCHES + chi_squared) / (PRIOR_BATCHES + len(totals) - 1))
+
+
+def clustering(done_s: NDArray[np.float64], is_bad: NDArray[np.bool_], batch_s: float) -> float:
+    """How many answers are worth one independent one, from when they came: the largest of several views; at least 1.
+
+    Batches of `batch_s`, twice as long, four times, while eight are left, each by `overdispersion`: a queue near
+    saturation forgets slowly, and short batches do not see it. And clusters: bad answers less than `batch_s` apart
+    count as one piece of news, sum c^2 / sum c, over what chance alone would give at their rate r, 2 e^(r batch_s) - 1.
+    `done_s` is ascending.
+    """
+    bad_s = done_s[is_bad]
+    span_s = float(done_s[-1] - done_s[0]) if len(done_s) else 0.0
+    if not len(bad_s) or len(bad_s) == len(done_s) or span_s <= 0.0:
+        return 1.0
+    worst, size_s = 1.0, batch_s
+    while size_s == batch_s or span_s >= LEAST_BATCHES * size_s:
+        batch = ((done_s - done_s[0]) / size_s).astype(np.int64)
+        worst = max(worst, overdispersion(np.bincount(batch, weights=is_bad), np.bincount(batch)))
+        size_s *= 2.0
+    return max(worst, _cluster_size(bad_s, len(bad_s) / span_s, batch_s))
+
+
+def _cluster_size(bad_s: NDArray[np.float64], rate: float, gap_s: float) -> float:
+    by_chance = 2.0 * math.exp(min(rate * gap_s, 50.0)) - 1.0
+    ends = np.flatnonzero(np.diff(bad_s) > gap_s)
+    sizes = np.diff(np.concatenate(([-1], ends, [len(bad_s) - 1])))
+    return float((sizes**2).sum() / sizes.sum()) / by_chance
 
 
 def log_evidence(bad: float, total: float, goal_ratio: float) -> float:
@@ -181,6 +233,15 @@ def trend_score_variance(count: int, ties: Sequence[int]) -> float:
     (n(n-1)(2n+5) - sum of t(t-1)(2t+5) over the groups) / 18 (Kendall 1975).
     """
     return (_tie_term(count) - sum(_tie_term(size) for size in ties)) / 18.0
+
+
+def rank_shift(before: NDArray[np.int64], after: NDArray[np.int64]) -> float:
+    """Mann and Whitney's z of two ascending samples: above 0 where those after are larger; 0 where one is empty."""
+    first, second = len(before), len(after)
+    if not first or not second:
+        return 0.0
+    wins = (np.searchsorted(before, after, "left") + np.searchsorted(before, after, "right")).sum() / 2.0
+    return float(wins - first * second / 2.0) / math.sqrt(first * second * (first + second + 1) / 12.0)
 
 
 def littles_law_in_flight(latency_sum_s: float, span_s: float) -> float:

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capacity.goals import NOT_LOAD_LABELS, REJECTED_LABELS, TIMEOUT_LABELS, Goal, GoalKind
-from capacity.stats import nearest_rank, overdispersion
+from capacity.stats import clustering, nearest_rank
 from capacity.validity import Health, reasons
 from capacity.verdict import Level
-from scoring.attempt import FAILURE_NUMBER, FAILURES, FLAG_TRANSIENT, RECORD_FIELDS, Failure, label_of
+from scoring.attempt import FAILURE_NUMBER, FAILURES, FLAG_RENEWED, FLAG_TRANSIENT, RECORD_FIELDS, Failure, label_of
 from scoring.units import MS, S
 
 RECORD_DTYPE = np.dtype(list(RECORD_FIELDS))
@@ -58,6 +58,13 @@ class Seen:
     ended_by: str = ""  # "pass" | "fail" | "not_load" | "allowance" | "max_s" | "stopped"
     invalid: tuple[str, ...] = ()  # why it was no fair measurement
     client: Health | None = None
+    renewed_count: int = 0  # answers of 401 that a renewal explains; in no other count
+    lost: str | None = None  # why nothing could be sent any more
+
+    @property
+    def sent_count(self) -> int:
+        """Every attempt of the trial, whatever came of it."""
+        return sum(self.labels_all.values()) + self.renewed_count
 
     @property
     def median_s(self) -> float | None:
@@ -78,11 +85,14 @@ def seen(
     ended_by: str,
     spoiled: tuple[str, ...] = (),
     client: Health | None = None,
+    lost: str | None = None,
 ) -> Seen:
     """The summary of one trial's rows; `seconds` is the time from its start until the gate closed.
 
     A slow client makes a level look better than it is, so a level that failed by rejections has failed all the same.
     """
+    refused = (rows["flags"] & FLAG_RENEWED) != 0
+    rows = rows[~refused]
     kept = rows[(rows["flags"] & FLAG_TRANSIENT) == 0]
     kept = kept[kept["failure"] != FAILURE_NUMBER[Failure.ABORTED]]
     judged = _judged(rows, kept, ended_by)
@@ -108,13 +118,15 @@ def seen(
         labels=labels,
         labels_all=labels_all,
         rejected_count=rejected_count,
-        evidence=tuple(_evidence(goal, judged, transient_s, batch_s) for goal in goals),
+        evidence=tuple(_evidence(goal, judged, batch_s) for goal in goals),
         latency_ns=good_ns,
         server_ns=np.sort(good["server_us"][good["server_us"] > 0].astype(np.int64) * 1000),
         in_flight_mean=float(latency_ns.sum()) / S / measured_s if measured_s > 0 and len(kept) else None,
         ended_by=ended_by,
         invalid=spoiled or (() if failed_by_rejections else reasons(client, goals, labels_all, service_s)),
         client=client,
+        renewed_count=int(refused.sum()),
+        lost=lost,
     )
 
 
@@ -202,15 +214,20 @@ def _ms(ascending_ns: NDArray[np.int64], q: float) -> float | None:
     return nearest_rank(ascending_ns, q) / MS if len(ascending_ns) else None
 
 
-def _evidence(goal: Goal, kept: Rows, transient_s: float, batch_s: float) -> Evidence:
+def _evidence(goal: Goal, kept: Rows, batch_s: float) -> Evidence:
+    """Under a latency goal answers are also as clustered as those slower than the median: a queue that forgets slowly
+    shows it before the first answer is bad."""
     told = kept[~_has_label(kept, NOT_LOAD_LABELS)]
     bad = is_bad(goal, told)
-    if not bad.any():
+    if not bad.any() and goal.slow_ns is None:
         return Evidence(0, len(told))
-    batch = np.maximum((told["done_ns"] / S - transient_s) / batch_s, 0).astype(np.int64)
-    totals = np.bincount(batch)
-    bads = np.bincount(batch, weights=bad).astype(np.int64)
-    return Evidence(int(bad.sum()), len(told), overdispersion(bads.tolist(), totals.tolist()))
+    order = np.argsort(told["done_ns"], kind="stable")
+    done_s = told["done_ns"][order] / S
+    dispersion = clustering(done_s, bad[order], batch_s)
+    if goal.slow_ns is not None and len(told):
+        latency_ns = (told["done_ns"] - told["sent_ns"])[order]
+        dispersion = max(dispersion, clustering(done_s, latency_ns > np.median(latency_ns), batch_s))
+    return Evidence(int(bad.sum()), len(told), dispersion)
 
 
 def _has_label(rows: Rows, labels: frozenset[str]) -> NDArray[np.bool_]:

@@ -10,7 +10,7 @@ from typing import Any
 from capacity.goals import parse_goal, with_defaults
 from capacity.need import parse_need
 from capacity.plan import Plan
-from scoring.endpoint import Endpoint, Hosting
+from scoring.endpoint import Endpoint, Hosting, with_access
 from scoring.errors import RedlineError
 from scoring.scenario import Scenario
 from scoring.settings import read_scenario, read_settings
@@ -33,13 +33,17 @@ class Target:
     max_concurrent: int | None = None
     deadline: str | None = None
     any_body: bool = False
+    auth: str | None = None  # who signs in to Azure
+    ca_file: str | None = None
 
 
 def endpoint_of(target: Target) -> Endpoint:
     """The endpoint that was named or given by --url, with what the other flags say about it."""
     if target.url is not None and target.endpoint is not None:
         raise RedlineError(f"both `{target.endpoint}` and --url are given", "leave one of them out")
-    return replace(_named(target) if target.url is None else _at(target.url), **_said(target))
+    endpoint = replace(_named(target) if target.url is None else _at(target.url), **_said(target))
+    ca_file = None if target.ca_file is None else str(Path(target.ca_file).expanduser().absolute())
+    return with_access(endpoint, target.auth, ca_file)
 
 
 def limit_plan(
@@ -155,7 +159,8 @@ def _said(target: Target) -> dict[str, Any]:
         raise RedlineError("both --key-env and --key-file are given", "leave one of them out")
     if target.key_env is not None or target.key_file is not None:
         key_file = None if target.key_file is None else str(Path(target.key_file).absolute())
-        said = {"auth": "key", "key_env": target.key_env, "key_file": key_file, "key_vault": None}
+        said = {"auth": "key", "key_env": target.key_env, "key_file": key_file, "key_vault": None, "key_keyring": None}
+        said |= {"secondary_key_env": None, "secondary_key_file": None}
     if target.hosting is not None:
         said["hosting"] = _hosting(target.hosting)
     if target.instances is not None:

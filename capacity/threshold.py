@@ -1,15 +1,18 @@
 """Where the limit of one goal lies, and how sure that is: a posterior over the threshold.
 
-With a failing level h, the bad fraction below it is modelled as p(x) = f + (p_h - f) (x / h)^k: a floor f that has
-nothing to do with load, and a rise that is a cliff for large k. Priors: ln p_h, ln k and f uniform on grids. The
-threshold is the x with p(x) = goal. Without a failing level no shape can be fitted; then each level counts by its Bayes
-factor alone (stats.log_evidence). Either way one trial in a thousand may be spoiled by something unseen: no level
-counts for more than DOUBT.
+Near the threshold t the bad fraction is modelled as p(x) = f + (1 - f) / (1 + ((1 - g) / (g - f)) (t / x)^k), where g
+is the goal: a floor f that has nothing to do with load, and a rise that is a cliff for large k; p(t) = g. Priors: ln t,
+ln k and f uniform on grids. The rise is local: a level counts the less the farther it lies from t, and a level far
+beyond the goal only says that t lies below it. Without a level that speaks against the goal no shape can be fitted;
+then each level counts by its Bayes factor alone (stats.log_evidence). Either way one trial in a thousand may be spoiled
+by something unseen: no level counts for more than DOUBT.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,56 +23,103 @@ from capacity.summary import Evidence
 
 DOUBT = 7.0
 SIDE = 0.025
+CAREFUL, OPEN_CAREFUL = 0.45, 0.3
+"""The quantile that is told as the limit: too high a limit does more harm than one too low, and a queue of arrivals
+shows its worst late."""
 _ZERO_LOAD_PRIOR = 0.01
-_SLOPES = np.geomspace(1.0, 3000.0, 90)
-_RATIOS_AT_H = 80
-_FLOORS = np.array([0.0, 0.02, 0.1, 0.3, 0.6, 0.9])  # of the goal
+SPAN = 1.6
+"""The second look is at thresholds within this factor of the first guess, the third at those that TAIL leaves."""
+TAIL = 1e-4
+NEAR = 0.25
+"""At this distance in ln x a level counts half."""
+BEYOND = 1.5
+"""So many times the lowest level that speaks against the goal, the rise saturates in ways that no formula fits."""
+PLAIN = 3.0
+_THRESHOLDS = 140
+_SLOPES = np.geomspace(2.0, 10_000.0, 28)
+_FLOORS = np.array([0.0, 0.2, 0.7])  # of the goal
 
 Array = NDArray[np.float64]
 
 
-def interval(levels: Mapping[int, Evidence], allowed_ratio: float, failing: int | None) -> tuple[int, int | None]:
-    """The 95 % interval [low, high] of the threshold; `failing` is the smallest level that fails, if any does.
+@dataclass(frozen=True, slots=True, eq=False)
+class Belief:
+    """Thresholds on a grid, ascending, and the probability of each, summing to 1."""
 
-    >>> interval({8: Evidence(0, 9000), 9: Evidence(30, 300)}, 0.001, 9)
+    thresholds: Array
+    mass: Array
+
+    def quantile(self, q: float) -> float:
+        """The smallest threshold with at least q of the probability at or below it."""
+        index = int(np.searchsorted(np.cumsum(self.mass), q))
+        return float(self.thresholds[min(index, len(self.mass) - 1)])
+
+    def level(self, q: float) -> int:
+        """The largest whole level at or below that threshold."""
+        return int(self.quantile(q) + 1e-9)
+
+
+def interval(levels: Mapping[int, Evidence], allowed_ratio: float) -> tuple[int, int | None]:
+    """The 95 % interval [low, high] of the threshold; no upper end where no level speaks against the goal.
+
+    >>> interval({8: Evidence(0, 9000), 9: Evidence(30, 300)}, 0.001)
     (8, 8)
-    >>> interval({8: Evidence(0, 9000)}, 0.001, None)
+    >>> interval({8: Evidence(0, 9000)}, 0.001)
     (8, None)
     """
     if not levels:
         return 0, None
-    if failing is None or failing not in levels:
+    if all(log_factor(item, allowed_ratio) >= 0 for item in levels.values()):
         return _at_least(levels, allowed_ratio), None
-    thresholds, mass = posterior(levels, allowed_ratio, failing)
-    order = np.argsort(thresholds)
-    cumulated = np.cumsum(mass[order])
-    low, high = (thresholds[order][np.searchsorted(cumulated, side)] for side in (SIDE, 1 - SIDE))
-    return int(low), int(high)
+    told = belief(levels, allowed_ratio)
+    return told.level(SIDE), told.level(1.0 - SIDE)
 
 
-def posterior(levels: Mapping[int, Evidence], allowed_ratio: float, failing: int) -> tuple[Array, Array]:
-    """Whole-number thresholds on the grid of (p_h, k, f), and the probability of each grid point, summing to 1."""
-    at_h = np.geomspace(allowed_ratio / 20, 0.999, _RATIOS_AT_H)[:, None, None]
-    slope = _SLOPES[None, :, None]
-    floor = np.minimum(_FLOORS[None, None, :] * allowed_ratio, 0.99 * at_h)
-    log_mass = np.zeros(np.broadcast_shapes(at_h.shape, slope.shape, floor.shape))
+def belief(levels: Mapping[int, Evidence], allowed_ratio: float, worth: float = 1.0) -> Belief:
+    """Where the threshold lies, given that some level speaks against the goal; each answer counts as `worth` of one."""
+    lowest, highest = min(levels), max(levels)
+    levels = {n: Evidence(i.bad, i.total, i.dispersion / worth) for n, i in levels.items()}
+    rough = _fit(levels, allowed_ratio, None, (max(lowest / 4, 0.5), 2.0 * highest))
+    near = rough.quantile(0.5)
+    closer = _fit(levels, allowed_ratio, near, (near / SPAN, near * SPAN))
+    return _fit(levels, allowed_ratio, near, (closer.quantile(TAIL) / 1.01, closer.quantile(1.0 - TAIL) * 1.01))
+
+
+def _fit(levels: Mapping[int, Evidence], allowed_ratio: float, near: float | None, span: tuple[float, float]) -> Belief:
+    """The posterior over thresholds in `span`; with `near` a first guess, levels far from it count for less."""
+    against = _against(levels, allowed_ratio)
+    thresholds = np.geomspace(*span, _THRESHOLDS)
+    x = np.log(thresholds)[:, None, None]
+    slope, floor = _SLOPES[None, :, None], _FLOORS[None, None, :] * allowed_ratio
+    at_goal = np.log((allowed_ratio - floor) / (1.0 - allowed_ratio))
+    log_mass = np.zeros((_THRESHOLDS, len(_SLOPES), len(_FLOORS)))
     for level, item in levels.items():
-        if level <= failing and item.total:
-            ratio = floor + (at_h - floor) * (level / failing) ** slope
-            log_mass = log_mass + _log_likelihood(item, ratio)
-    with np.errstate(over="ignore"):
-        rise = (np.maximum(allowed_ratio - floor, 0.0) / (at_h - floor)) ** (1 / slope)
-    thresholds = np.floor(np.minimum(failing * rise, 10.0 * failing) + 1e-9)
-    for level, item in levels.items():
-        if level > failing:  # beyond h the rise saturates in ways no power law fits: only which side of the goal counts
-            log_mass = log_mass + np.where(thresholds >= level, log_factor(item, allowed_ratio), 0.0)
-    mass = np.exp(log_mass - log_mass.max())
-    return thresholds.ravel(), (mass / mass.sum()).ravel()
+        if not item.total or level > BEYOND * against:
+            log_mass = log_mass + np.where(x >= math.log(level), log_factor(item, allowed_ratio), 0.0)
+            continue
+        rise = np.clip(at_goal + slope * (math.log(level) - x), -60.0, 60.0)
+        ratio = np.minimum(floor + (1.0 - floor) / (1.0 + np.exp(-rise)), _ceiling(item, allowed_ratio))
+        weight = 1.0 if near is None else 1.0 / (1.0 + (math.log(level / near) / NEAR) ** 2)
+        log_mass = log_mass + _log_likelihood(item, ratio, weight)
+    mass = np.exp(log_mass - log_mass.max()).sum(axis=(1, 2))
+    return Belief(thresholds, mass / mass.sum())
 
 
-def _log_likelihood(item: Evidence, ratio: Array) -> Array:
+def _against(levels: Mapping[int, Evidence], allowed_ratio: float) -> int:
+    """The lowest level that speaks against the goal, or the highest of all."""
+    return min((n for n, item in levels.items() if log_factor(item, allowed_ratio) < 0), default=max(levels))
+
+
+def _ceiling(item: Evidence, allowed_ratio: float) -> float:
+    """A level far beyond the goal says that the threshold lies below it, and nothing of how far: the rise saturates
+    (one user too many at a cliff of a hundred is one rejection in a hundred, for good)."""
+    seen = item.bad / item.total
+    return seen if seen > PLAIN * allowed_ratio else 1.0
+
+
+def _log_likelihood(item: Evidence, ratio: Array, weight: float) -> Array:
     """ln binomial over the independent answers that the counts are worth, mixed with e^-DOUBT of anything at all."""
-    bad, total = item.bad / item.dispersion, item.total / item.dispersion
+    bad, total = weight * item.bad / item.dispersion, weight * item.total / item.dispersion
     ways = gammaln(total + 1) - gammaln(bad + 1) - gammaln(total - bad + 1)
     ratio = np.clip(ratio, 1e-15, 1 - 1e-12)
     log_p = ways + bad * np.log(ratio) + (total - bad) * np.log1p(-ratio)
@@ -79,11 +129,11 @@ def _log_likelihood(item: Evidence, ratio: Array) -> Array:
 def _at_least(levels: Mapping[int, Evidence], allowed_ratio: float) -> int:
     """The 2.5 % quantile: half of the belief lies with the highest level or more, half below, uniform in ln level."""
     top = max(levels)
-    grid = np.arange(top + 1)
-    prior = np.where(grid == 0, _ZERO_LOAD_PRIOR, 1 / np.maximum(grid, 1))
-    prior[top] = 0.0
-    prior[top] = prior.sum() or 1.0
-    log_mass = np.log(prior)
+    grid = np.unique(np.concatenate(([0], np.geomspace(1, top, 2000).astype(np.int64), sorted(levels))))
+    prior = np.where(grid == 0, _ZERO_LOAD_PRIOR, np.log1p(1 / np.maximum(grid, 1)))
+    prior[:-1] = np.where(grid[:-1] == 0, _ZERO_LOAD_PRIOR, np.log(np.maximum(grid[1:], 1) / np.maximum(grid[:-1], 1)))
+    prior[-1] = prior[:-1].sum() or 1.0
+    log_mass = np.log(np.maximum(prior, 1e-300))
     for level, item in levels.items():
         log_mass = log_mass + np.where(grid >= level, log_factor(item, allowed_ratio), 0.0)
     mass = np.exp(log_mass - log_mass.max())

@@ -14,7 +14,7 @@ from capacity.journal import ENDED
 from capacity.stats import nearest_rank
 from capacity.validity import Health, reasons
 from scoring.account import LEAST_BIN, LEAST_MS, LOG_BIN_RATIO, Account, Cell, Problem
-from scoring.attempt import FAILURE_NUMBER, FAILURES, Failure, label_of
+from scoring.attempt import FAILURE_NUMBER, FAILURES, FLAG_RENEWED, Failure, label_of
 from scoring.redact import redact
 from scoring.served import Served, Source
 from scoring.status import AUTH
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 MAX_BUCKETS = 120
 BUCKETS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600, 43200, 86400)
 KEPT_FAILED = 5_000
+RENEWED = "the credential was being renewed"
 KEPT_SLOWEST = 20
 _ABORTED = FAILURE_NUMBER[Failure.ABORTED]
 
@@ -174,7 +175,7 @@ def _served(row: np.void, wall: _Wall, details: Mapping[str, Mapping[str, Any]])
         server_id=headers.get("x-request-id") or headers.get("x-ms-request-id"),
         deployment=headers.get("azureml-model-deployment"),
         model_status=_number(headers.get("ms-azureml-model-error-statuscode")),
-        reason=headers.get("ms-azureml-model-error-reason"),
+        reason=RENEWED if int(row["flags"]) & FLAG_RENEWED else headers.get("ms-azureml-model-error-reason"),
         function_failed=_truth(headers.get("x-ms-run-function-failed")),
         server_ms=told_us / 1000 if told_us else None,
         body=_safe(said.get("body")),
@@ -238,7 +239,7 @@ def _most(health: Sequence[Mapping[str, Any]], name: str) -> float | None:
 
 def _refused_from(rows: Rows, wall: _Wall) -> datetime | None:
     """The instant from which every answer was 401 or 403; None when there is none."""
-    refused = np.isin(rows["status"], sorted(AUTH))
+    refused = np.isin(rows["status"], sorted(AUTH)) & ((rows["flags"] & FLAG_RENEWED) == 0)
     others = np.flatnonzero(~refused)
     first = 0 if not len(others) else int(others[-1]) + 1
     return wall.at(int(rows["sent_ns"][first])) if first < len(rows) else None

@@ -140,9 +140,43 @@ class Verdict:
     little_residual_ratio: float | None = None  # worst |N − X·R|/N over kept levels
     first_seen: dict[str, int] = field(default_factory=dict)  # label → lowest level at which it appeared
     interrupted: bool = False
+    renewed_count: int = 0  # attempts answered 401 while the credential was renewed, and sent again
+    lost: str | None = None  # why the run ended early: the credential could not be renewed
 
     @property
     def binding(self) -> Limit | None:
+        """The limit of the binding goal."""
+        return next((limit for limit in self.limits if limit.goal == self.binding_goal), None)
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """The largest rate whose long-run fraction of bad answers is within the goal; 95 % interval [low, high]."""
+
+    goal: str
+    level: float | None  # requests per second; None: no evidence either way
+    low: float
+    high: float | None  # None: nothing failed above `low`
+    confirmed: bool
+    bound_ratio: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RateVerdict:
+    """The answer of one search in an open loop."""
+
+    kind: Kind
+    reason: str
+    limits: tuple[RateLimit, ...]
+    binding_goal: str | None
+    first_rejected_rps: float | None
+    peak_rps: float
+    rejected_count: int
+    client: Client
+    cost: Cost
+
+    @property
+    def binding(self) -> RateLimit | None:
         """The limit of the binding goal."""
         return next((limit for limit in self.limits if limit.goal == self.binding_goal), None)
 

@@ -19,7 +19,7 @@ from capacity.goals import (
     evidence_count,
     not_load_count,
 )
-from capacity.stats import clopper_pearson_upper, overdispersion, sprt
+from capacity.stats import clopper_pearson_upper, overdispersion, spent_confidence, sprt
 
 EVIDENCE = log(100)
 SPREAD_BATCHES = 3
@@ -41,6 +41,7 @@ class Rule:
     rejections_per_answer: float
     confirm: bool = False  # pass only when the 95 % bound of every goal lies within it
     run_out: bool = False  # end at max_s only: warm-up
+    patient: bool = False  # fail early only by rejections, or when most answers are bad: a queue shows in its own time
 
 
 @dataclass(slots=True)
@@ -52,8 +53,10 @@ class Watch:
     _total: list[int] = field(default_factory=list)  # per batch
     _seen_bad: list[int] = field(default_factory=list)
     _seen_total: int = 0
+    _dispersion: list[float] = field(default_factory=list)  # per goal, over the closed batches
 
     def __post_init__(self) -> None:
+        self._dispersion = [1.0 for _ in self.rule.goals]
         self._bad = [[] for _ in self.rule.goals]
         self._seen_bad = [0 for _ in self.rule.goals]
 
@@ -80,17 +83,19 @@ class Watch:
         for i, value in enumerate(bad):
             self._bad[i].append(value - self._seen_bad[i])
         self._seen_bad, self._seen_total = bad, total
+        self._dispersion = [overdispersion(counts, self._total) if sum(counts) else 1.0 for counts in self._bad]
 
     def _state(self, i: int, goal: Goal, bad: int, counts: Counts) -> str | None:
         total = evidence_count(counts)
-        dispersion = overdispersion(self._bad[i], self._total) if bad and self._total else 1.0
+        dispersion = self._dispersion[i]
         evidence = sprt(bad, total, goal.allowed_ratio, dispersion)
-        if evidence >= EVIDENCE and self._is_spread(i, goal, bad):
+        is_plain = not self.rule.patient or goal.kind is GoalKind.REJECTED or 2 * bad > total
+        if evidence >= EVIDENCE and self._is_spread(i, goal, bad) and is_plain:
             return "fail"
         if bad + _rejected_early(counts, goal) > goal.allowed_ratio * total:
             return None
         if self.rule.confirm:
-            bound = clopper_pearson_upper(bad / dispersion, total / dispersion) if total else 1.0
+            bound = _bound(bad, total, dispersion) if total else 1.0
             return "pass" if bound <= goal.allowed_ratio and counts.elapsed_s >= self.rule.min_s else None
         if counts.elapsed_s < self.rule.min_s:
             return None
@@ -101,6 +106,10 @@ class Watch:
             return True
         running = bad > self._seen_bad[i]
         return sum(1 for count in self._bad[i] if count) + running >= SPREAD_BATCHES
+
+
+def _bound(bad: int, total: int, dispersion: float) -> float:
+    return clopper_pearson_upper(bad / dispersion, total / dispersion, spent_confidence(bad))
 
 
 def _rejected_early(counts: Counts, goal: Goal) -> int:

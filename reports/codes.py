@@ -50,6 +50,11 @@ def failures_words(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{label}: {n:,}" for n, label in bad)
 
 
+def failed_words(level: Level) -> str:
+    """Codes of a level that are no good answers; "none" where it was held long enough for that to mean something."""
+    return failures_words(level.status_count) or ("–" if level.timed_rps is None else "none")
+
+
 def is_good(label: str) -> bool:
     """A status of the 2xx class: a 200 with rubbish inside is counted under its failure class, not under its status."""
     return len(label) == 3 and label.isdigit() and label[0] == "2"

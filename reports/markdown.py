@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from reports.causes import causes_list
 from reports.certificate import certificate, fairness
 from reports.clean import harmless_copy
-from reports.codes import codes_table, failures_words
+from reports.codes import codes_table, failed_words
 from reports.limit import LimitReport, headline, level_marks, limits_table, remarks, sizing_words, verdict_word
 from reports.numbers import three_numbers
 from reports.words import instant_words, rate_number, sentence_case, users_words
@@ -93,7 +93,7 @@ def _levels(report: LimitReport) -> str:
             show_count(level.users),
             rate_number(level.timed_rps),
             *(show_ms(ms) for ms in (level.p50_ms, level.p95_ms, level.p99_ms)),
-            failures_words(level.status_count) or "none",
+            failed_words(level),
             ", ".join(level_marks(report.verdict, level.users)),
         )
         for level in report.verdict.levels

@@ -9,7 +9,7 @@ from capacity.verdict import Level
 from reports.causes import causes_block
 from reports.certificate import certificate, client_words, fairness
 from reports.clean import harmless_copy
-from reports.codes import codes_table, failures_words
+from reports.codes import codes_table, failed_words
 from reports.limit import (
     LimitReport,
     headline,
@@ -129,9 +129,7 @@ def _levels(report: LimitReport, width: int) -> str:
 
 def _level_cells(level: Level, report: LimitReport) -> tuple[str, ...]:
     marks = level_marks(report.verdict, level.users)
-    said = "  ".join(
-        part for part in (failures_words(level.status_count) or "none", *(f"← {mark}" for mark in marks)) if part
-    )
+    said = "  ".join(part for part in (failed_words(level), *(f"← {mark}" for mark in marks)) if part)
     return (show_count(level.users), rate_number(level.timed_rps), show_ms(level.p95_ms), said)
 
 

@@ -65,9 +65,9 @@ class Keeper:
         self._look_at_budget(health.name, at_s)
 
     def tick(self, at_s: float) -> None:
-        """What time alone brings: reminders, the end of maintenance, endpoints that are watched no longer."""
+        """What time alone brings: reminders, the end of maintenance, the end of what is watched no longer."""
         for subject, before in list(self.standings.items()):
-            if subject != SUBJECT and endpoint_and_rule(subject)[0] not in self._plans:
+            if not self._is_watched(subject):
                 self._let_go(before, at_s)
                 continue
             standing, notice = self._decided(subject, None, at_s)
@@ -96,10 +96,16 @@ class Keeper:
         return decided(policy, standing, seen, Now(at_s, quiet, blocked))
 
     def _is_blocked(self, endpoint: str, standing: Standing, at_s: float) -> bool:
-        names = self._plans[endpoint].depends_on
+        names = [name for name in self._plans[endpoint].depends_on if name in self._plans]
         causes = [self.standings[name] for name in names if name in self.standings]
         waits_s = [self._plans[name].interval_s or 0.0 for name in names]
         return is_blocked(standing, causes, at_s, max(waits_s, default=0.0) + CAUSE_SLACK_S)
+
+    def _is_watched(self, subject: str) -> bool:
+        endpoint, rule = endpoint_and_rule(subject)
+        if rule == "network":
+            return bool(self._hosts)
+        return endpoint in self._plans and (rule != "budget" or self._plans[endpoint].slo_ratio is not None)
 
     def _has_incident(self, endpoint: str) -> bool:
         standing = self.standings.get(endpoint)
@@ -129,7 +135,7 @@ class Keeper:
         self._keep(*self._decided(endpoint + BUDGET_SUFFIX, seen, at_s))
 
     def _let_go(self, standing: Standing, at_s: float) -> None:
-        """An endpoint that left the file: its incident is closed and told, and nothing is remembered of it."""
+        """A subject that left the file: its incident is closed and told, and nothing is remembered of it."""
         del self.standings[standing.subject]
         last = let_go(standing, UNWATCHED, at_s)
         history.forget(self._connection, standing.subject, last, self._channels)

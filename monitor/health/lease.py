@@ -8,7 +8,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -26,11 +26,12 @@ class Lease:
         self.last_beat_s = last_beat_s
 
     def beat(self, at_s: float) -> None:
-        """Written in place: a reader may see the text of the beat before, never none."""
+        """Written in place: a reader may see the text of the beat before, never none. A full disk misses a beat."""
         document = {"pid": os.getpid(), "host": socket.gethostname(), "beat_s": at_s}
-        self._file.seek(0)
-        self._file.write(json.dumps(document).ljust(200) + "\n")
-        self._file.flush()
+        with suppress(OSError):
+            self._file.seek(0)
+            self._file.write(json.dumps(document).ljust(200) + "\n")
+            self._file.flush()
 
 
 @contextmanager

@@ -22,7 +22,7 @@ MIGRATIONS = (
         id INTEGER PRIMARY KEY, endpoint TEXT NOT NULL, checked_s REAL NOT NULL, due_s REAL, state TEXT NOT NULL,
         reason TEXT NOT NULL, latency_ns INTEGER, took_ns INTEGER NOT NULL, is_quiet INTEGER NOT NULL, detail TEXT
     );
-    CREATE INDEX checks_of_endpoint ON checks (endpoint, checked_s);
+    CREATE INDEX checks_of_endpoint ON checks (endpoint, checked_s, state, is_quiet);
     CREATE TABLE hours (
         endpoint TEXT NOT NULL, hour INTEGER NOT NULL, state TEXT NOT NULL, is_quiet INTEGER NOT NULL,
         check_count INTEGER NOT NULL, PRIMARY KEY (endpoint, hour, state, is_quiet)

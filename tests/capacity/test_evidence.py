@@ -9,6 +9,8 @@ from capacity.evidence import (
     WARM_UP,
     State,
     agreed_count,
+    changes,
+    current_trials,
     evidence_trials,
     failing_goals,
     is_decisive,
@@ -18,7 +20,6 @@ from capacity.evidence import (
     pool,
     pooled_by_level,
     rejection_ratio,
-    stalls_from,
     states,
 )
 from capacity.goals import Goal, parse_goal
@@ -53,20 +54,15 @@ def leans(bad: int, level: int = 8) -> Seen:
         ([passes(), passes()], State.PASS),
         ([fails(), fails()], State.FAIL),
         # two that disagree are none
-        ([passes(), fails()], State.CONFLICT),
-        ([fails(), passes()], State.CONFLICT),
+        ([passes(), leans(4)], State.CONFLICT),
+        ([leans(4), passes()], State.CONFLICT),
+        # unless chance does not explain it: then the endpoint has changed
+        ([passes(), fails()], State.FAIL),
         # the latest two decide, so that an endpoint that has changed is judged as it is
         ([fails(), passes(), passes()], State.PASS),
         ([passes(), passes(), fails(), fails()], State.FAIL),
         # four in dispute are still in dispute
-        ([passes(), fails(), passes(), fails()], State.CONFLICT),
-        # five are pooled: 60 of 4,060 are more than 0.1 %
-        ([fails(), passes(), fails(), passes(), fails()], State.FAIL),
-        # and 3 of 40,003 are less
-        (
-            [passes(total=10_000), fails(bad=1), passes(total=20_000), fails(bad=1), passes(total=10_000)],
-            State.PASS,
-        ),
+        ([passes(), leans(4), passes(), leans(4)], State.CONFLICT),
         # a trial that ran out of time leans to one side
         ([leans(1)], State.PASS),
         ([leans(4)], State.FAIL),
@@ -128,44 +124,41 @@ def test_agreement_counts_back_from_the_latest_trial(trials: list[Seen], count: 
     assert agreed_count(in_order(*trials), ONE, 8) == count
 
 
-def hold(**changes: object) -> Seen:
-    values = {"purpose": "confirm", "ended_by": "max_s", "bad": 100, "dispersion": 12.0, "seconds": 20.0}
-    return shown(8, **{**values, **changes})  # type: ignore[arg-type]
+def test_a_quick_failure_by_latency_only_shows_where_to_look() -> None:
+    """Once a level has been looked at closely, slow answers of before no longer count; rejections and passes do."""
+    quick, rejected, held = shown(8, ended_by="fail", bad=50), fails(16), passes(4)
+    assert [trial.level for trial in evidence_trials(in_order(quick, rejected, held))] == [8, 16, 4]
+    look = shown(7, "refine", bad=1)
+    assert [trial.level for trial in evidence_trials(in_order(quick, rejected, held, look))] == [16, 4, 7]
+
+
+def test_on_the_way_up_in_an_open_loop_a_pass_near_the_limit_is_a_hint_too() -> None:
+    """Its queue had not filled yet: a rate of 90 % of the first close look is forgotten, one of 50 % is kept."""
+    history = in_order(shown(900, "halve"), shown(500, "rise"), shown(1000, "refine", bad=1))
+    assert [trial.level for trial in evidence_trials(history)] == [500, 1000]
 
 
 @pytest.mark.parametrize(
-    ("trial", "stalls"),
+    ("first_s", "then_s", "moved"),
     [
-        (hold(), True),
-        # a hold that passed has nothing to explain
-        (hold(ended_by="pass"), False),
-        # a short trial may have met one slow moment
-        (hold(purpose="bisect"), False),
-        # bad answers spread evenly are load
-        (hold(dispersion=2.0), False),
-        # rejections are no stall
-        (hold(rejected=60), False),
-        # nor is a hold without answers
-        (hold(total=0, bad=0), False),
+        # 20 ms, then 20 ms
+        (0.02, 0.02, False),
+        # five times as fast: what was cold is warm
+        (0.1, 0.02, True),
+        # half as slow again: it wears out
+        (0.02, 0.03, True),
+        # a tenth is chance, or nothing that matters
+        (0.02, 0.022, False),
+        # three times as slow, but by one millisecond
+        (0.0005, 0.0015, False),
     ],
 )
-def test_a_stall_is_a_hold_gone_bad_in_bursts(trial: Seen, stalls: bool) -> None:
-    """Answers that fail together, with good stretches between; what eight users show is feared from four on."""
-    assert stalls_from([trial]) == (4 if stalls else None)
-
-
-def test_once_stalls_are_known_short_trials_without_a_bad_answer_say_nothing() -> None:
-    """They fell between two stalls; long ones, those that met one, and those of half the users still count."""
-    few, short, long, met = shown(3), shown(4), shown(5, seconds=12.0), shown(6, bad=3)
-    assert [trial.level for trial in evidence_trials(in_order(few, short, long, met))] == [3, 4, 5, 6]
-    assert [trial.level for trial in evidence_trials(in_order(few, short, long, met, hold()))] == [3, 5, 6, 8]
-
-
-def test_known_stalls_do_not_bring_back_a_failure_that_later_trials_overruled() -> None:
-    """One user failed twice while cold and passed twice when warm: a stall at 8 users does not make it fail."""
-    cold = [shown(1, ended_by="fail", bad=20), shown(1, ended_by="fail", bad=20)]
-    history = in_order(*cold, shown(1), shown(1), hold())
-    assert states(history, ONE).get(1) is not State.FAIL
+def test_a_guard_tells_an_endpoint_that_has_changed(first_s: float, then_s: float, moved: bool) -> None:
+    """By 15 % and 2 ms of the median, beyond chance; what was seen before then is of the past."""
+    warm, guard = shown(1, WARM_UP, total=60, latency_s=first_s), shown(1, "guard", total=60, latency_s=then_s)
+    history = in_order(warm, passes(4), guard, passes(8))
+    assert changes(history) == ([3] if moved else [])
+    assert [trial.level for trial in evidence_trials(history)] == ([8] if moved else [1, 4, 1, 8])
 
 
 def turning(level: int) -> list[Seen]:
@@ -222,29 +215,46 @@ def test_of_goals_that_are_all_nearly_kept_the_nearest_to_failing_is_to_blame() 
     assert failing_goals([trial], (REJECTED, ERRORS, P95)) == (P95,)
 
 
-def test_counts_add_up_and_dispersion_is_weighed_by_answers() -> None:
-    """(2 × 100 + 5 × 300) / 400 = 4.25."""
-    assert pool([Evidence(1, 100, 2.0), Evidence(3, 300, 5.0)]) == Evidence(4, 400, 4.25)
+def test_counts_add_up_and_dispersion_is_weighed_by_bad_answers() -> None:
+    """(2 × 1 + 6 × 3) / 4 = 5: how clustered bad answers are can only be seen where there are some."""
+    assert pool([Evidence(1, 100, 2.0), Evidence(3, 300, 6.0), Evidence(0, 900)]) == Evidence(4, 1300, 5.0)
     assert pool([]) == Evidence(0, 0, 1.0)
 
 
 @pytest.mark.parametrize(
     ("trials", "kept"),
     [
-        # two alone are both kept, even in dispute
-        ([fails(), passes()], (20, 2000)),
-        # a decided failure that two passes overruled is left out
-        ([fails(), passes(), passes()], (0, 2000)),
-        # an undecided one stays: it was no mistake, only short
-        ([leans(1), fails(), fails()], (41, 3000)),
-        # in dispute nothing is left out
-        ([passes(), fails(), passes()], (20, 3000)),
+        # a plain failure that a plain pass followed: the endpoint has become better
+        ([fails(), passes(total=9000)], (0, 9000)),
+        # and the other way round
+        ([passes(total=9000), fails()], (20, 1000)),
+        # what chance explains is no contradiction: 4 of 1,000 after 1 of 1,000
+        ([leans(1), leans(4)], (5, 2000)),
+        # a pass with fewer users says nothing against a failure with more
+        ([fails(), passes(4, 9000)], (20, 1000)),
+        # one with more users does
+        ([fails(), passes(16, 9000), leans(1)], (1, 1000)),
     ],
 )
-def test_decided_trials_that_later_ones_overruled_are_left_out(trials: list[Seen], kept: tuple[int, int]) -> None:
-    """What the endpoint is now counts; what was never decided is not contradicted."""
-    ((item,),) = pooled_by_level(in_order(*trials), ONE).values()
+def test_what_a_later_trial_plainly_contradicts_is_left_out(trials: list[Seen], kept: tuple[int, int]) -> None:
+    """What the endpoint is now counts."""
+    item = pooled_by_level(in_order(*trials), ONE)[8][0]
     assert (item.bad, item.total) == kept
+
+
+def test_answers_are_as_clustered_as_at_the_levels_around() -> None:
+    """A clean level beside one whose bad answers come in bunches of ten may have fallen between two of them."""
+    history = in_order(shown(8, bad=0), shown(9, bad=20, dispersion=10.0), shown(30, bad=0))
+    levels = pooled_by_level(history, (P95,))
+    assert [levels[level][0].dispersion for level in (8, 9, 30)] == pytest.approx([10.0, 10.0, 1.0])
+
+
+def test_trials_that_differ_more_than_their_clusters_explain_are_worth_less() -> None:
+    """1 and 41 of 1,000 at one level: chi squared 39 for one degree of freedom, shrunk by three trials' worth."""
+    history = in_order(shown(8, bad=41, ended_by="max_s"), shown(8, bad=1, ended_by="max_s"))
+    ((item,),) = pooled_by_level(history, (parse_goal("p95<=1s"),)).values()
+    assert item.dispersion == pytest.approx((3 + 38.9) / 4, rel=0.01)
+    assert len(current_trials(history, (parse_goal("p95<=1s"),))) == 2
 
 
 @pytest.mark.parametrize(

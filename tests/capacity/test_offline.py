@@ -130,7 +130,7 @@ def test_a_latency_limit_lies_within_one_level_of_the_truth(seed: int) -> None:
     assert verdict.kind is Kind.FOUND
     assert abs((limit.level or 0) - 20) <= 1
     assert limit.low - 1 <= 20 <= (limit.high or 0) + 1
-    assert verdict.cost.seconds <= 150
+    assert verdict.cost.seconds <= 200
 
 
 @pytest.mark.parametrize(
@@ -325,7 +325,7 @@ def test_the_same_seed_gives_the_same_verdict() -> None:
     assert find_limit(queue(seed=7), P95) == find_limit(queue(seed=7), P95)
 
 
-def test_the_open_loop_is_refused_in_words() -> None:
-    """The search finds numbers of users; a rate is not silently taken for one."""
-    with pytest.raises(ValueError, match="mode 'open' is not served"):
-        find_limit(Model(), DEFAULT_GOALS, mode="open")
+def test_an_unknown_mode_is_refused_in_words() -> None:
+    """The two that there are stand in the message."""
+    with pytest.raises(ValueError, match=r"neither 'closed' .* nor 'open'"):
+        find_limit(Model(), DEFAULT_GOALS, mode="half-open")

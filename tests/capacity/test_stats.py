@@ -1,6 +1,7 @@
 """capacity.stats against exact slow twins: fractions, whole sums over the binomial, every order of a few values."""
 
 import math
+from collections.abc import Sequence
 from fractions import Fraction
 from itertools import permutations
 
@@ -373,3 +374,49 @@ def test_littles_law_needs_a_span():
     """No span, no mean."""
     with pytest.raises(ValueError, match="span above 0 s"):
         stats.littles_law_in_flight(1.0, 0.0)
+
+
+def mann_whitney(before: Sequence[int], after: Sequence[int]) -> float:
+    """The definition: of all pairs, those in which the later value is larger, ties half."""
+    wins = sum((b > a) + 0.5 * (b == a) for a in before for b in after)
+    first, second = len(before), len(after)
+    return (wins - first * second / 2) / math.sqrt(first * second * (first + second + 1) / 12)
+
+
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=12), st.lists(st.integers(0, 9), min_size=1, max_size=12))
+def test_the_shift_of_ranks_is_that_of_its_definition(before: list[int], after: list[int]) -> None:
+    """Sorting and searching give what counting all pairs gives."""
+    told = stats.rank_shift(np.array(sorted(before)), np.array(sorted(after)))
+    assert told == pytest.approx(mann_whitney(before, after))
+
+
+def test_no_values_shift_nothing() -> None:
+    """Without a sample on one side there is nothing to compare."""
+    assert stats.rank_shift(np.array([], dtype=np.int64), np.array([1, 2])) == 0.0
+
+
+def test_answers_that_are_bad_by_chance_are_not_clustered() -> None:
+    """One in twenty of 20,000 at even distances, drawn by a fixed seed."""
+    chance = np.random.default_rng(4)
+    assert stats.clustering(np.arange(20_000) / 100, chance.random(20_000) < 0.05, 0.1) < 1.5
+
+
+def test_bad_answers_that_come_in_bunches_are_one_piece_of_news_each() -> None:
+    """Five bunches of forty, twenty seconds apart, at 100 answers a second."""
+    bad = np.zeros(10_000, dtype=bool)
+    for start in range(500, 10_000, 2000):
+        bad[start : start + 40] = True
+    assert stats.clustering(np.arange(10_000) / 100, bad, 0.1) >= 30
+
+
+def test_a_slow_swing_is_seen_by_long_batches() -> None:
+    """Ten seconds with every second answer bad, ten without, in turn: far longer than a batch."""
+    seconds = np.arange(20_000) / 100
+    bad = (seconds % 20 < 10) & (np.arange(20_000) % 2 == 0)
+    assert stats.clustering(seconds, bad, 0.1) > 100
+
+
+@pytest.mark.parametrize("bad", [[], [False, False], [True, True]])
+def test_answers_that_are_all_alike_show_no_clusters(bad: list[bool]) -> None:
+    """Nothing to tell apart."""
+    assert stats.clustering(np.arange(len(bad), dtype=float), np.array(bad, dtype=bool), 0.1) == 1.0

@@ -2,38 +2,37 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capacity.summary import Evidence
-from capacity.threshold import interval, log_factor, most_likely_level, posterior
+from capacity.threshold import belief, interval, log_factor, most_likely_level
 
 
 @pytest.mark.parametrize(
-    ("levels", "failing", "expected"),
+    ("levels", "expected"),
     [
         # a cliff with much evidence on both sides is known exactly
-        ({4: Evidence(0, 900), 8: Evidence(0, 9000), 9: Evidence(30, 300)}, 9, (8, 8)),
+        ({4: Evidence(0, 900), 8: Evidence(0, 9000), 9: Evidence(30, 300)}, (8, 8)),
         # little evidence at the limit leaves the level below possible
-        ({4: Evidence(0, 60), 5: Evidence(0, 80), 6: Evidence(10, 60)}, 6, (4, 5)),
+        ({4: Evidence(0, 60), 5: Evidence(0, 80), 6: Evidence(10, 60)}, (4, 5)),
         # nothing failed: no upper end
-        ({8: Evidence(0, 9000)}, None, (8, None)),
+        ({8: Evidence(0, 9000)}, (8, None)),
         # nothing known at all
-        ({}, None, (0, None)),
+        ({}, (0, None)),
     ],
 )
-def test_the_interval_is_as_wide_as_the_evidence(
-    levels: dict[int, Evidence], failing: int | None, expected: tuple[int, int | None]
-) -> None:
+def test_the_interval_is_as_wide_as_the_evidence(levels: dict[int, Evidence], expected: tuple[int, int | None]) -> None:
     """Hand-made evidence for a goal of 0.1 %, and the interval that a person would defend."""
-    assert interval(levels, 0.001, failing) == expected
+    assert interval(levels, 0.001) == expected
 
 
 def test_clustered_answers_widen_the_interval() -> None:
     """The same counts, each answer worth a thirtieth of an independent one, say less."""
-    sure = interval({8: Evidence(0, 9000), 16: Evidence(2, 9000), 17: Evidence(30, 300)}, 0.001, 17)
-    unsure = interval({8: Evidence(0, 9000, 30), 16: Evidence(2, 9000, 30), 17: Evidence(30, 300, 30)}, 0.001, 17)
+    sure = interval({8: Evidence(0, 9000), 16: Evidence(2, 9000), 17: Evidence(30, 300)}, 0.001)
+    unsure = interval({8: Evidence(0, 9000, 30), 16: Evidence(2, 9000, 30), 17: Evidence(30, 300, 30)}, 0.001)
     assert sure[0] > unsure[0]
 
 
@@ -43,13 +42,31 @@ def test_clustered_answers_widen_the_interval() -> None:
 )
 @settings(deadline=None, max_examples=40)
 def test_a_posterior_is_a_distribution(raw: dict[int, tuple[int, int]], goal: float) -> None:
-    """Whatever was counted, probabilities lie in 0..1 and sum to 1, and thresholds are whole and not negative."""
+    """Whatever was counted, probabilities lie in 0..1 and sum to 1, and quantiles are in order."""
     levels = {level: Evidence(min(bad, total), total) for level, (bad, total) in raw.items()}
-    thresholds, mass = posterior(levels, goal, max(levels))
-    assert mass.min() >= 0
-    assert mass.sum() == pytest.approx(1)
-    assert thresholds.min() >= 0
-    assert (thresholds == thresholds.round()).all()
+    told = belief(levels, goal)
+    assert told.mass.min() >= 0
+    assert told.mass.sum() == pytest.approx(1)
+    assert (np.diff(told.thresholds) > 0).all()
+    assert (
+        told.thresholds[0] <= told.quantile(0.025) <= told.quantile(0.5) <= told.quantile(0.975) <= told.thresholds[-1]
+    )
+
+
+def test_how_far_beyond_the_goal_a_level_lies_does_not_matter() -> None:
+    """One user too many at a cliff is rejected a little, twice as many are rejected much: the cliff is the same."""
+    little = belief({8: Evidence(0, 9000), 9: Evidence(30, 300), 10: Evidence(40, 300)}, 0.001)
+    much = belief({8: Evidence(0, 9000), 9: Evidence(30, 300), 10: Evidence(280, 300)}, 0.001)
+    assert little.level(0.025) == much.level(0.025) == little.level(0.975) == much.level(0.975) == 8
+
+
+def test_a_gentle_rise_is_read_from_both_sides() -> None:
+    """2 %, 4 %, 6 % and 8 % at 18, 20, 22 and 24 users: 5 % lie at 21."""
+    told = belief(
+        {n: Evidence(round(ratio * 4000), 4000) for n, ratio in ((18, 0.02), (20, 0.04), (22, 0.06), (24, 0.08))}, 0.05
+    )
+    assert told.quantile(0.025) < 21 < told.quantile(0.975)
+    assert told.quantile(0.5) == pytest.approx(21, rel=0.03)
 
 
 def test_no_level_counts_for_more_than_its_doubt() -> None:

@@ -81,10 +81,13 @@ def test_an_endpoint_and_a_receiver_that_hang_delay_no_other(tmp_path: Path) -> 
 
 
 def test_nothing_is_told_in_maintenance(tmp_path: Path) -> None:
-    """Checks go on and are kept, but no incident opens."""
+    """Checks go on and are kept, and the dead-man's ping with them, but no incident opens."""
     with switched(status=500) as endpoint, switched("/hook") as hook:
         window = "[maintenance.now]\nfrom = 2020-01-01T00:00:00Z\nuntil = 2100-01-01T00:00:00Z\n"
-        with watching(tmp_path, toml_of(hook.uri, churn=endpoint.uri) + window) as watch:
+        dead_man = 'dead_man_env = "PING_URL"\ndead_man_every = "1s"\n'
+        toml = toml_of(hook.uri, churn=endpoint.uri) + dead_man + window
+        with watching(tmp_path, toml, PING_URL=hook.uri) as watch:
+            until(lambda: hook.pings >= 2, "two pings")
             until(lambda: watch.metric('redline_checks_total{endpoint="churn",state="FAILED"}') >= 3, "three checks")
             assert stopped(watch).code == 143
         assert hook.count == 0

@@ -26,7 +26,8 @@ class Switched:
 
     status: int = 200
     body: bytes = b'{"result": [1]}'
-    count: int = 0
+    count: int = 0  # of POSTs
+    pings: int = 0  # GETs
     got: list[bytes] = field(default_factory=list)
     goes_on: Event = field(default_factory=Event)
     uri: str = ""
@@ -56,6 +57,11 @@ def switched(path: str = "/score", status: int = 200) -> Iterator[Switched]:
             self.send_header("Content-Length", str(len(told.body)))
             self.end_headers()
             self.wfile.write(told.body)
+
+        def do_GET(self) -> None:
+            told.pings += 1
+            self.send_response(204)
+            self.end_headers()
 
         def log_message(self, *_: object) -> None:
             return
@@ -98,11 +104,11 @@ class Watch:
 
 
 @contextmanager
-def watching(folder: Path, toml: str, *flags: str) -> Iterator[Watch]:
+def watching(folder: Path, toml: str, **environ: str) -> Iterator[Watch]:
     """`redline watch` on the file, with a page of its own; killed at the end where it still runs."""
     (folder / "redline.toml").write_text(toml)
-    words = ["watch", "--state", "state", "--listen", "127.0.0.1:0", "--for", "60s", *flags]
-    process = started(folder, words)
+    words = ["watch", "--state", "state", "--listen", "127.0.0.1:0", "--for", "60s"]
+    process = started(folder, words, **environ)
     try:
         assert process.stderr is not None
         said = process.stderr.readline()

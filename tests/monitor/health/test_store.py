@@ -131,6 +131,27 @@ def test_the_end_of_watching_closes_what_was_open(tmp_path: Path) -> None:
     world.stop()
 
 
+def test_a_cause_that_is_not_watched_blocks_nothing(tmp_path: Path) -> None:
+    """`redline watch child` alone knows nothing of the parent."""
+    world = World(tmp_path, {"child": CheckPlan(every_ns=MIN, depends_on=("parent",))})
+    world.check("child", Health.FAILED)
+    world.check("child", Health.FAILED)
+    assert len(world.notices()) == 1
+    world.stop()
+
+
+def test_a_budget_without_an_objective_is_closed(tmp_path: Path) -> None:
+    """Taking `slo` out of the file ends the incident that it had opened."""
+    world = World(tmp_path, {"one": CheckPlan(every_ns=MIN, slo_ratio=0.99)}, AlertPlan(remind_ns=None))
+    for letter in "oof" * 40:
+        world.check("one", {"f": Health.FAILED, "o": Health.OK}[letter])
+    world.plans = {"one": CheckPlan(every_ns=MIN)}
+    world.restart()
+    world.wait(1.0)
+    assert [(one.subject, one.kind) for one in world.notices()] == [("one:budget", "fire"), ("one:budget", "resolve")]
+    world.stop()
+
+
 def test_a_percentile_over_a_window_is_a_check_of_its_own(tmp_path: Path) -> None:
     """p50 of 5 answers within ten minutes is the third smallest; four answers are too few to say."""
     plan = CheckPlan(every_ns=MIN, percentiles=(parse_percentile("p50(10m)<100ms"),), degraded_after=1)
@@ -161,7 +182,7 @@ def test_a_budget_that_burns_is_told_once_and_not_beside_an_outage(tmp_path: Pat
 
 
 def test_our_own_network_is_one_incident_and_not_one_of_every_endpoint(tmp_path: Path) -> None:
-    """Twenty endpoints without a route for ten rounds, then back: one fire and one resolve, whatever the clock ticks."""
+    """Twenty endpoints without a route for ten rounds, then back: one fire and one resolve, with a tick after each."""
     names = [f"e{place}" for place in range(20)]
     world = World(tmp_path, {name: CheckPlan(every_ns=MIN) for name in names}, AlertPlan(remind_ns=None))
     hosts = {name: f"{name}.example" for name in names}
