@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from commands import comparing, doctor, exporting, health, servicelog, starting, telling
+from commands import comparing, doctor, exporting, health, minutes, servicelog, starting, telling
 from commands.options import (
     AnyBody,
     Auth,
@@ -206,6 +206,7 @@ def report_limit(
 
 
 report_app.command("errors", epilog=telling.ERRORS_EXAMPLE)(telling.report_errors)
+report_app.command("minutes", epilog=minutes.MINUTES_EXAMPLE)(minutes.report_minutes)
 report_app.command("latency", epilog=telling.LATENCY_EXAMPLE)(telling.report_latency)
 app.command(epilog=starting.INIT_EXAMPLE)(starting.init)
 app.command(epilog=telling.DIAGNOSE_EXAMPLE)(telling.diagnose)

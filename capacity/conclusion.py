@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from capacity.evidence import (
     PAUSE,
+    RECOVER,
     WARM_UP,
     at_level,
+    changes,
     evidence_trials,
     failing_goals,
     fair_trials,
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 
 STOPPED = "the run was stopped before the limit was found"
 BESIDE = 0.02
-"""Levels this close to the limit, as a share of it, speak for its bound."""
+"""Rates this close to the limit, as a share of it, speak for its bound."""
 KNEE_SHARE = 0.95
 """Throughput has stopped growing where it reaches this share of its peak."""
 
@@ -44,6 +46,8 @@ def conclude(asked: Asked, history: Sequence[Seen], kind: Kind, *, interrupted: 
     levels = levels_of(steady_trials(history))
     limits = _limits(asked, history, kind)
     binding = _binding(asked, history, limits)
+    if kind is Kind.FOUND and binding is not None and (binding.level or 0) < asked.lowest:
+        return conclude(asked, history, Kind.MISSED_AT_ZERO_LOAD, interrupted=interrupted)
     return Verdict(
         kind=kind,
         reason=STOPPED if interrupted else _reason(asked, history, kind, binding),
@@ -94,11 +98,13 @@ def _limit(goal: Goal, levels: dict[int, Evidence], kind: Kind, asked: Asked) ->
     high: int | None
     if any(log_factor(item, goal.allowed_ratio) < 0 for item in levels.values()):
         told = belief(levels, goal.allowed_ratio, asked.worth)
-        level, low, high = min(told.level(asked.careful), asked.max_level), told.level(SIDE), told.level(1.0 - SIDE)
+        level, low, high = min(told.told(asked.careful), asked.max_level), told.level(SIDE), told.level(1.0 - SIDE)
+        low = int(low * asked.low_margin)
     else:
         level = most_likely_level(levels, goal.allowed_ratio)
         low, high = interval(levels, goal.allowed_ratio)
-    here = pool([item for tried, item in levels.items() if abs(tried - level) <= BESIDE * level])
+    beside = BESIDE * level if asked.per_second else 0
+    here = pool([item for tried, item in levels.items() if abs(tried - level) <= beside])
     bound = _bound(here) if here.total else None
     return Limit(
         goal=goal.text,
@@ -207,7 +213,7 @@ def _row(trial: Seen, goals: Sequence[Goal]) -> Trial:
 
 def outcome_word(trial: Seen, goals: Sequence[Goal]) -> str:
     """What a person reads about how a trial ended."""
-    if trial.purpose in (WARM_UP, PAUSE):
+    if trial.purpose in (WARM_UP, PAUSE, RECOVER):
         return trial.purpose
     if trial.invalid:
         return "invalid"
@@ -242,6 +248,8 @@ def _reason(asked: Asked, history: Sequence[Seen], kind: Kind, binding: Limit | 
         return f"the load generator was the wall at {_load(asked, history[-1].level)}: {'; '.join(history[-1].invalid)}"
     if kind is Kind.NOT_A_LOAD_PROBLEM:
         return _not_load_reason(history[-1])
+    if kind is Kind.NOT_STEADY and changes(history):
+        return "a light load took longer and longer to answer: the endpoint changed while it was measured"
     if kind is Kind.NOT_STEADY:
         return "the same load passed and failed by turns: the endpoint changed while it was measured"
     if history and history[-1].ended_by == "stopped":
@@ -264,7 +272,8 @@ def _number(asked: Asked, level: int | None) -> str:
 
 def _not_load_reason(trial: Seen) -> str:
     if trial.lost is not None:
-        return f"the credential could not be renewed after {trial.started_s + trial.seconds:.0f} s: {trial.lost}"
+        since_s = trial.started_s + trial.seconds - trial.waited_s
+        return f"nothing could be sent after {since_s:.0f} s, the credential could not be renewed: {trial.lost}"
     told = {label: count for label, count in trial.labels_all.items() if label in NOT_LOAD_LABELS}
     label = max(told, key=lambda key: told[key])
     total = sum(trial.labels_all.values())

@@ -19,11 +19,11 @@ from capacity.watch import EVIDENCE
 
 STEADY_BAND = 1.25
 PLAIN, OVERRULED_Z = 1.5, 4.0
-MOVED, MOVED_FLOOR_S, MOVED_Z = 0.15, 0.002, 4.0
+MOVED, MOVED_FLOOR_S, MOVED_Z = 0.15, 0.002, 3.0
 NEIGHBOURS = 1.3
 PRIOR_TRIALS = 3.0
 OPEN_HINTS, HINT_RATIO = ("rise", "halve"), 0.8
-WARM_UP, PAUSE, REFINE, CONFIRM, GUARD = "warm-up", "pause", "refine", "confirm", "guard"
+WARM_UP, PAUSE, REFINE, CONFIRM, GUARD, RECOVER = "warm-up", "pause", "refine", "confirm", "guard", "recover"
 
 
 class State(StrEnum):
@@ -33,9 +33,9 @@ class State(StrEnum):
 
 
 def steady_trials(history: Sequence[Seen]) -> list[Seen]:
-    """The trials without the pauses, and of the warm-up only the last, steady part."""
+    """The trials without the pauses and looks at how it recovers, and of the warm-up only the last, steady part."""
     warm = [trial for trial in history if trial.purpose == WARM_UP]
-    return [trial for trial in history if trial.purpose not in (PAUSE, WARM_UP) or trial in warm[-1:]]
+    return [trial for trial in history if trial.purpose not in (PAUSE, WARM_UP, RECOVER) or trial in warm[-1:]]
 
 
 def fair_trials(history: Sequence[Seen]) -> list[Seen]:
@@ -77,7 +77,7 @@ def changes(history: Sequence[Seen]) -> list[int]:
     return found
 
 
-def has_moved(before: Seen, now: Seen, needed_z: float = 4.0) -> bool:
+def has_moved(before: Seen, now: Seen, needed_z: float = MOVED_Z) -> bool:
     """By more than MOVED of the smaller median, and beyond chance: Mann and Whitney's z."""
     first, second = before.median_s or 0.0, now.median_s or 0.0
     apart = abs(second - first) > max(MOVED * min(first, second), MOVED_FLOOR_S)
@@ -141,7 +141,8 @@ def current_trials(history: Sequence[Seen], goals: Sequence[Goal]) -> list[Seen]
 
 
 def _overrules(later: Seen, trial: Seen, i: int, goal: Goal) -> bool:
-    """One fails where the other, with as many users or more, holds, and chance does not explain the difference."""
+    """One fails where the other, with as many users or more, holds, and chance does not explain the difference: not
+    even if all bad answers of a trial were one cluster, where both have some."""
     old, new = trial.evidence[i], later.evidence[i]
     if not old.total or not new.total or trial.level == 0:
         return False
@@ -151,7 +152,8 @@ def _overrules(later: Seen, trial: Seen, i: int, goal: Goal) -> bool:
     if not got_better and not got_worse:
         return False
     pooled = (old.bad + new.bad) / (old.total + new.total)
-    variance = pooled * (1 - pooled) * (old.dispersion / old.total + new.dispersion / new.total)
+    dispersion = max(old.dispersion, new.dispersion, float(max(old.bad, new.bad)) if min(old.bad, new.bad) else 1.0)
+    variance = pooled * (1 - pooled) * dispersion * (1 / old.total + 1 / new.total)
     return abs(was - now) > OVERRULED_Z * sqrt(variance)
 
 
@@ -211,8 +213,8 @@ def pooled_by_level(history: Sequence[Seen], goals: Sequence[Goal]) -> dict[int,
 
 def _spread_over(items: dict[int, list[Evidence]]) -> dict[int, Evidence]:
     """Evidence of one goal. Clusters cannot be seen where nothing was bad, and hardly in one short trial, so the
-    dispersion of a level is the mean of those within a factor NEIGHBOURS: weighted by itself and bad answers where they
-    are few, and by all answers, whichever is larger. Where most answers are bad there is no doubt to be shared."""
+    dispersion of a level is the mean of those within a factor NEIGHBOURS: weighted by its own square and bad answers
+    where they are few, and by all answers, whichever is larger. Where most answers are bad there is none to share."""
     pooled = {level: pool(told) for level, told in items.items()}
     between = {level: _between(told, pooled[level]) for level, told in items.items()}
     spread = {}
@@ -222,7 +224,7 @@ def _spread_over(items: dict[int, list[Evidence]]) -> dict[int, Evidence]:
             continue
         near = [n for n in pooled if max(n, level) <= NEIGHBOURS * min(n, level)]
         few = [n for n in near if 2 * pooled[n].bad < pooled[n].total]
-        by_bad = _mean([(d := pooled[n].dispersion * between[n], d * pooled[n].bad) for n in few])
+        by_bad = _mean([(d := pooled[n].dispersion * between[n], d * d * pooled[n].bad) for n in few])
         by_total = _mean([(told.dispersion, told.total) for n in near for told in items[n]])
         spread[level] = Evidence(item.bad, item.total, max(by_bad, by_total))
     return spread

@@ -52,6 +52,7 @@ def ended_line(trial: Seen) -> dict[str, Any]:
         "client": asdict(trial.client) if trial.client else None,
         "attempt_count": trial.sent_count,
         "renewed_count": trial.renewed_count,
+        "waited_s": trial.waited_s,
         "lost": trial.lost,
         "rejected_count": trial.rejected_count,
         "status_count": trial.labels_all,
@@ -104,5 +105,6 @@ def _trial(opened: dict[str, Any], ended: dict[str, Any] | None, rows: Rows, goa
         ended_by=ended["ended_by"] if ended else "stopped",
         spoiled=tuple(ended["invalid"]) if ended else (),
         client=Health(**client) if client else None,
+        waited_s=ended.get("waited_s", 0.0) if ended else 0.0,
         lost=ended.get("lost") if ended else None,
     )

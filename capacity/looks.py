@@ -12,7 +12,7 @@ from capacity.trial import Asked, harm, spent_s
 NARROW, WIDE, KNOWN = 0.08, 0.15, 0.9
 """Widths of the 95 % interval, as shares of the limit, and the probability that makes one level known."""
 MAX_LOOKS, LOOKS_SENT = 40, 5000
-LOOKS_S, OPEN_LOOKS_S = (50.0, 150.0), (240.0, 360.0)
+LOOKS_S, OPEN_LOOKS_S = (50.0, 150.0), (200.0, 300.0)
 """How long to look closely in all: usually, and where the answer is still wide."""
 HARM_SHARE = 0.4
 """Of the harm budget; what is left is for the hold and the look above."""

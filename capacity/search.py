@@ -16,6 +16,7 @@ from capacity.evidence import (
     CONFIRM,
     GUARD,
     PAUSE,
+    RECOVER,
     REFINE,
     WARM_UP,
     State,
@@ -50,12 +51,13 @@ SETTLED_AFTER_S = 65.0
 may be cold. Waiting costs it nothing; a cliff of rejections does not depend on the service time and needs no wait."""
 REPEATS_OF_UNFAIR = 4
 UNFAIR_PAUSE_S = 1.5
-REST_S, REST_RATIO, REST_MAX_S, TIMED_OUT_RATIO = 1.0, 3.0, 15.0, 0.01
+REST_S, REST_RATIO, REST_MAX_S, MAX_RESTS = 1.0, 3.0, 15.0, 6
+TIMED_OUT_RATIO, SLOW_RATIO = 0.01, 1.5
 ABOVE, LOOK_ABOVE = 1.15, 1.18
 """Something must fail from here on, in units of the limit, and there it is tried."""
 CLOSE_RATIO = 0.10
 CHANGES_ALLOWED = 1
-GUARD_RATIO = 0.05
+LIGHT_RATIO = 0.05
 """Of the highest rate tried: the light load of an open loop."""
 MAX_HOLDS, BESIDE = 3, 0.02
 GENTLE_FROM = 32
@@ -81,24 +83,40 @@ def next_step(asked: Asked, history: Sequence[Seen]) -> Step:
         return trial_of(asked, history, history[-2].level, history[-2].purpose)
     if not is_warm(history):
         return _warm_up(asked, history)
-    rest_s = _rest_s(asked, history[-1])
-    if rest_s is not None:
-        return Pause(rest_s)
+    rest = _recover(asked, history)
+    if rest is not None:
+        return rest
     return _climb(asked, history)
 
 
-def _rest_s(asked: Asked, trial: Seen) -> float | None:
-    """How long to send nothing after a trial: work that nobody waits for any more may still be queued, or be tried
-    again behind our back. None where nothing of the kind was seen."""
-    if trial.purpose == PAUSE or trial.ended_by == "pass":
-        return None
-    given_up = sum(count for label, count in trial.labels_all.items() if label in TIMEOUT_LABELS)
-    if given_up > TIMED_OUT_RATIO * sum(trial.labels_all.values()):
-        return REST_S + min(REST_RATIO * trial.seconds, REST_MAX_S)
-    if asked.per_second and outcome(trial, asked.goals) is State.FAIL and not is_rejection([trial], asked.goals):
-        slowest_s = float(trial.latency_ns[-1]) / S if len(trial.latency_ns) else 0.0
-        return REST_S + min(REST_RATIO * slowest_s, REST_MAX_S)
+def _recover(asked: Asked, history: Sequence[Seen]) -> Step | None:
+    """A rest after a trial that left work behind, and after time-outs a light load, until that is answered as fast as
+    at the start: work that nobody waits for any more may still be queued, or be tried again behind our back."""
+    rests = [trial for trial in history[-2 * MAX_RESTS :] if trial.purpose == RECOVER]
+    last, before = history[-1], history[-2] if len(history) > 1 else history[-1]
+    if last.purpose == PAUSE:
+        is_due = _has_timed_out(before) or (before.purpose == RECOVER and _is_slow(before, history))
+        return _light(asked, history, RECOVER) if is_due else None
+    if last.purpose == RECOVER:
+        return Pause(REST_MAX_S) if _is_slow(last, history) and len(rests) < MAX_RESTS else None
+    if _has_timed_out(last):
+        return Pause(REST_S + min(REST_RATIO * last.seconds, REST_MAX_S))
+    failed = last.ended_by != "pass" and outcome(last, asked.goals) is State.FAIL
+    if asked.per_second and failed and not is_rejection([last], asked.goals):
+        slowest_s = float(last.latency_ns[-1]) / S if len(last.latency_ns) else 0.0
+        return Pause(REST_S + min(REST_RATIO * slowest_s, REST_MAX_S))
     return None
+
+
+def _has_timed_out(trial: Seen) -> bool:
+    given_up = sum(count for label, count in trial.labels_all.items() if label in TIMEOUT_LABELS)
+    return trial.ended_by != "pass" and given_up > TIMED_OUT_RATIO * sum(trial.labels_all.values())
+
+
+def _is_slow(trial: Seen, history: Sequence[Seen]) -> bool:
+    """Half as slow again as the warm-up, or without an answer."""
+    warm = [part.median_s for part in history if part.purpose == WARM_UP and part.median_s is not None]
+    return trial.median_s is None or (bool(warm) and trial.median_s > SLOW_RATIO * warm[-1])
 
 
 def _climb(asked: Asked, history: Sequence[Seen]) -> Step:
@@ -148,14 +166,17 @@ def _settle(asked: Asked, history: Sequence[Seen], high: int) -> Step:
     elif not _is_refining(history) and history[-1].purpose != PAUSE and spent_s(history) < _settled_s(asked):
         return Pause(max(_settled_s(asked) - spent_s(history), 0.1))
     elif not _is_refining(history) and history[-1].purpose == PAUSE:
-        return _guard(asked, history)
+        return _light(asked, history, GUARD)
     told = binding_belief(asked, history)
     if told is None or not (is_rejection(failed, asked.goals) or _is_refining(history)):
         return trial_of(asked, history, high, REFINE)
+    low, _ = bracket(history, asked.goals)
+    if low and is_rejection(failed, asked.goals) and not _is_refining(history):
+        return trial_of(asked, history, low, CONFIRM)  # at a cliff one clean hold says all
     closer = next_look(asked, history, told)
     if closer is not None:
         return trial_of(asked, history, closer, REFINE)
-    limit = min(max(told.level(asked.careful), asked.lowest), asked.max_level)
+    limit = min(max(told.told(asked.careful), asked.lowest), asked.max_level)
     if not _was_held(history, limit):
         return trial_of(asked, history, limit, CONFIRM)
     return _look_above(asked, history, limit)
@@ -178,13 +199,14 @@ def _look_above(asked: Asked, history: Sequence[Seen], limit: int) -> Step:
 def _guarded(asked: Asked, history: Sequence[Seen], kind: Kind) -> Step:
     """The verdict, once a light load has been seen to be answered as fast as at the start."""
     if latency_goals(asked.goals) and history[-1].purpose != GUARD:
-        return _guard(asked, history)
+        return _light(asked, history, GUARD)
     return conclude(asked, history, kind)
 
 
-def _guard(asked: Asked, history: Sequence[Seen]) -> Trial:
-    light = round(GUARD_RATIO * max(trial.level for trial in history)) if asked.per_second else 1
-    return trial_of(asked, history, max(light, asked.lowest), GUARD)
+def _light(asked: Asked, history: Sequence[Seen], purpose: str) -> Trial:
+    """One user, or a small share of the highest rate tried."""
+    light = round(LIGHT_RATIO * max(trial.level for trial in history)) if asked.per_second else 1
+    return trial_of(asked, history, max(light, asked.lowest), purpose)
 
 
 def _at_zero_load(asked: Asked, history: Sequence[Seen]) -> Step:

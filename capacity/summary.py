@@ -22,6 +22,8 @@ from scoring.units import MS, S
 
 RECORD_DTYPE = np.dtype(list(RECORD_FIELDS))
 Rows = NDArray[np.void]
+RISEN_Z = 2.0
+"""Standard errors between the halves of a trial from which the later one stands for it."""
 _NO_LATENCY = np.empty(0, dtype=np.int64)
 
 
@@ -59,6 +61,7 @@ class Seen:
     invalid: tuple[str, ...] = ()  # why it was no fair measurement
     client: Health | None = None
     renewed_count: int = 0  # answers of 401 that a renewal explains; in no other count
+    waited_s: float = 0.0  # users waited for a credential
     lost: str | None = None  # why nothing could be sent any more
 
     @property
@@ -85,6 +88,7 @@ def seen(
     ended_by: str,
     spoiled: tuple[str, ...] = (),
     client: Health | None = None,
+    waited_s: float = 0.0,
     lost: str | None = None,
 ) -> Seen:
     """The summary of one trial's rows; `seconds` is the time from its start until the gate closed.
@@ -118,7 +122,7 @@ def seen(
         labels=labels,
         labels_all=labels_all,
         rejected_count=rejected_count,
-        evidence=tuple(_evidence(goal, judged, batch_s) for goal in goals),
+        evidence=tuple(_evidence(goal, judged, batch_s, ended_by) for goal in goals),
         latency_ns=good_ns,
         server_ns=np.sort(good["server_us"][good["server_us"] > 0].astype(np.int64) * 1000),
         in_flight_mean=float(latency_ns.sum()) / S / measured_s if measured_s > 0 and len(kept) else None,
@@ -126,6 +130,7 @@ def seen(
         invalid=spoiled or (() if failed_by_rejections else reasons(client, goals, labels_all, service_s)),
         client=client,
         renewed_count=int(refused.sum()),
+        waited_s=waited_s,
         lost=lost,
     )
 
@@ -214,18 +219,38 @@ def _ms(ascending_ns: NDArray[np.int64], q: float) -> float | None:
     return nearest_rank(ascending_ns, q) / MS if len(ascending_ns) else None
 
 
-def _evidence(goal: Goal, kept: Rows, batch_s: float) -> Evidence:
+def _evidence(goal: Goal, kept: Rows, batch_s: float, ended_by: str) -> Evidence:
+    """What the rows say of the goal; of the later half alone where it is clearly worse than the first, so that what
+    was steady only at the end (a queue that filled, a quota used up) is not taken for better than it is. A trial that
+    stopped because it failed ends on its worst by rule."""
+    told = kept[~_has_label(kept, NOT_LOAD_LABELS)]
+    told = told[np.argsort(told["done_ns"], kind="stable")]
+    whole = _clustered(goal, told, batch_s)
+    if ended_by == "fail" or not whole.bad:
+        return whole
+    middle_ns = (told["done_ns"][0] + told["done_ns"][-1]) // 2
+    first, later = (_clustered(goal, told[part], batch_s) for part in _halves(told["done_ns"] <= middle_ns))
+    if not first.total or not later.total:
+        return whole
+    ratio = whole.bad / whole.total
+    error = np.sqrt(ratio * (1 - ratio) * (1 / first.total + 1 / later.total) * later.dispersion)
+    return later if later.bad / later.total - first.bad / first.total > RISEN_Z * error else whole
+
+
+def _halves(is_first: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    return is_first, ~is_first
+
+
+def _clustered(goal: Goal, told: Rows, batch_s: float) -> Evidence:
     """Under a latency goal answers are also as clustered as those slower than the median: a queue that forgets slowly
     shows it before the first answer is bad."""
-    told = kept[~_has_label(kept, NOT_LOAD_LABELS)]
     bad = is_bad(goal, told)
-    if not bad.any() and goal.slow_ns is None:
+    if not len(told) or (not bad.any() and goal.slow_ns is None):
         return Evidence(0, len(told))
-    order = np.argsort(told["done_ns"], kind="stable")
-    done_s = told["done_ns"][order] / S
-    dispersion = clustering(done_s, bad[order], batch_s)
-    if goal.slow_ns is not None and len(told):
-        latency_ns = (told["done_ns"] - told["sent_ns"])[order]
+    done_s = told["done_ns"] / S
+    dispersion = clustering(done_s, bad, batch_s)
+    if goal.slow_ns is not None:
+        latency_ns = told["done_ns"] - told["sent_ns"]
         dispersion = max(dispersion, clustering(done_s, latency_ns > np.median(latency_ns), batch_s))
     return Evidence(int(bad.sum()), len(told), dispersion)
 

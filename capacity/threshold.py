@@ -26,6 +26,7 @@ SIDE = 0.025
 CAREFUL, OPEN_CAREFUL = 0.45, 0.3
 """The quantile that is told as the limit: too high a limit does more harm than one too low, and a queue of arrivals
 shows its worst late."""
+TOO_HIGH, RISK = 1.05, 0.2
 _ZERO_LOAD_PRIOR = 0.01
 SPAN = 1.6
 """The second look is at thresholds within this factor of the first guess, the third at those that TAIL leaves."""
@@ -57,6 +58,16 @@ class Belief:
     def level(self, q: float) -> int:
         """The largest whole level at or below that threshold."""
         return int(self.quantile(q) + 1e-9)
+
+    def told(self, careful: float) -> int:
+        """The level to name as the limit: at the quantile `careful`, or lower where that is needed for a chance of at
+        most RISK that the true one lies more than TOO_HIGH below it."""
+        level = self.level(careful)
+        for _ in range(1000):
+            if float(self.mass[self.thresholds < math.ceil(level / TOO_HIGH)].sum()) <= RISK or level <= 1:
+                break
+            level -= max(1, level // 500)
+        return level
 
 
 def interval(levels: Mapping[int, Evidence], allowed_ratio: float) -> tuple[int, int | None]:

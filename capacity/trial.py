@@ -11,6 +11,7 @@ from capacity.evidence import (
     CONFIRM,
     GUARD,
     PAUSE,
+    RECOVER,
     REFINE,
     WARM_UP,
     evidence_trials,
@@ -28,10 +29,13 @@ OPEN_CLOSE = 0.05
 """In an open loop, bisection ends at levels this close: there are no neighbours."""
 OPEN_TRANSIENT_S, OPEN_FILL = 1.0, 0.2
 """A queue fills in this time, and for a close look in this share of its length."""
-OPEN_WORTH = 0.5
+PATIENT_S = 8.0
+WORTH, OPEN_WORTH, OPEN_LOW_MARGIN = 0.5, 0.25, 0.985
 EVENTS = 15
 LOOK_S, OPEN_LOOK_S = (3.0, 20.0), (25.0, 60.0)
-"""Independent bad answers that a close look is to see at the goal, and its shortest and longest time."""
+OPEN_LOOK_SERVICES = 250
+"""Independent bad answers that a close look is to see at the goal, and its shortest and longest time;
+in an open loop also so many service times, since a queue forgets in its own time."""
 DEFAULT_SERVICE_S = 0.05
 
 
@@ -57,8 +61,15 @@ class Asked:
 
     @property
     def worth(self) -> float:
-        """What an answer counts: near saturation an open queue forgets more slowly than a trial can see."""
-        return OPEN_WORTH if self.per_second else 1.0
+        """What an answer counts, beside its clusters: near saturation a queue forgets more slowly than a trial can see,
+        an open one most of all."""
+        return OPEN_WORTH if self.per_second else WORTH
+
+    @property
+    def low_margin(self) -> float:
+        """By this factor the low end of an interval is lowered, for what no trial is long enough to show: tokens of a
+        quota that were saved up, queues that have hardly begun to fill."""
+        return OPEN_LOW_MARGIN if self.per_second else 1.0
 
     @property
     def careful(self) -> float:
@@ -113,7 +124,8 @@ _TIMES = {
     "halve": _Times(2.0, 10, 10, 30, 0),
     REFINE: _Times(3.0, 20, 20, 20, 1.5),
     CONFIRM: _Times(3.0, 12, 20, 30, 1.5),
-    GUARD: _Times(1.5, 30, 6, 30, 0),
+    GUARD: _Times(1.5, 60, 6, 60, 0),
+    RECOVER: _Times(1.0, 5, 3, 10, 0),
 }
 _RAMP_MAX_S = 4.0
 _LONGEST_S = 40.0
@@ -140,7 +152,7 @@ def trial_of(asked: Asked, history: Sequence[Seen], level: int, purpose: str) ->
         rejections_per_answer=4 * rejection_ratio(asked.goals),
         confirm=purpose == CONFIRM,
         run_out=purpose == WARM_UP,
-        patient=asked.per_second > 0 and purpose in (REFINE, CONFIRM),
+        patient_s=_patient_s(asked, max_s) if purpose in (REFINE, CONFIRM) else 0.0,
     )
     return Trial(
         number=len(history) + 1,
@@ -152,6 +164,10 @@ def trial_of(asked: Asked, history: Sequence[Seen], level: int, purpose: str) ->
         allowance=_allowance(asked, history, purpose),
         backoff_s=backoff_s(history),
     )
+
+
+def _patient_s(asked: Asked, max_s: float) -> float:
+    return max_s if asked.per_second else min(PATIENT_S, max_s)
 
 
 def _transient(asked: Asked, times: _Times, level: int, service_s: float) -> tuple[float, float]:
@@ -183,6 +199,8 @@ def look_s(asked: Asked, history: Sequence[Seen], level: int) -> float:
     i = max(range(len(items)), key=lambda i: share_of_goal(items[i], asked.goals[i]), default=0)
     needed = EVENTS * (items[i].dispersion if items else 1.0) / asked.goals[i].allowed_ratio
     least_s, most_s = OPEN_LOOK_S if asked.per_second else LOOK_S
+    if asked.per_second:
+        least_s = min(max(least_s, OPEN_LOOK_SERVICES * expected_service_s(history, level)), most_s)
     return min(max(needed / max(rps, 0.1), least_s), most_s)
 
 

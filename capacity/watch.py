@@ -41,7 +41,7 @@ class Rule:
     rejections_per_answer: float
     confirm: bool = False  # pass only when the 95 % bound of every goal lies within it
     run_out: bool = False  # end at max_s only: warm-up
-    patient: bool = False  # fail early only by rejections, or when most answers are bad: a queue shows in its own time
+    patient_s: float = 0.0  # before, only rejections fail a trial, or most answers being bad: a queue takes its time
 
 
 @dataclass(slots=True)
@@ -89,7 +89,7 @@ class Watch:
         total = evidence_count(counts)
         dispersion = self._dispersion[i]
         evidence = sprt(bad, total, goal.allowed_ratio, dispersion)
-        is_plain = not self.rule.patient or goal.kind is GoalKind.REJECTED or 2 * bad > total
+        is_plain = counts.elapsed_s >= self.rule.patient_s or goal.kind is GoalKind.REJECTED or 2 * bad > total
         if evidence >= EVIDENCE and self._is_spread(i, goal, bad) and is_plain:
             return "fail"
         if bad + _rejected_early(counts, goal) > goal.allowed_ratio * total:

@@ -98,6 +98,7 @@ def _seen(trial: Trial, held: Held, ended_by: str, started_s: float) -> Seen:
         ended_by=ended_by,
         client=held.health,
         spoiled=_spoiled(held),
+        waited_s=held.counts.waited_s,
         lost=held.lost,
     )
 

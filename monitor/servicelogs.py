@@ -18,6 +18,7 @@ from monitor.servicelog.account import problem_of, told_of
 from monitor.servicelog.blocks import blocks
 from monitor.servicelog.entries import Entries, LogEntry, OncePerRequest, is_wanted
 from monitor.servicelog.logfile import LogFile, Reading, prepared
+from monitor.servicelog.minutes import Minute, Minutes
 from monitor.servicelog.stamps import ms_of
 from scoring.account import Problem
 from scoring.errors import RedlineError
@@ -48,6 +49,17 @@ def tell(paths: Sequence[str], *, since_at: datetime | None, on_progress: Progre
     return told_of(reading, since_at, problems)
 
 
+def per_minute(paths: Sequence[str], *, since_at: datetime | None) -> tuple[Minute, ...]:
+    """The scoring requests of service logs by the minute they began in. RedlineError where one cannot be read."""
+    for path in paths:
+        _checked(path)
+    minutes = Minutes()
+    reading = Reading(since_ms=None if since_at is None else ms_of(since_at), minutes=minutes)
+    for path in paths:
+        _read(path, reading, None)
+    return tuple(minutes.found())
+
+
 def _read(path: str, reading: Reading, on_progress: Progress | None) -> Problem | None:
     name = shown_name(path)
     log = LogFile(name, reading)
@@ -55,7 +67,7 @@ def _read(path: str, reading: Reading, on_progress: Progress | None) -> Problem 
         with opened(path) as file:
             size = 0 if path == STANDARD_INPUT else os.fstat(file.fileno()).st_size
             for block in blocks(_chunks(file, name, size, on_progress)):
-                log.feed(prepared(block))
+                log.feed(prepared(block, only_requests=reading.minutes is not None))
     except (OSError, EOFError, zlib.error) as error:
         raise _unreadable(path, error) from error
     log.close()

@@ -85,7 +85,7 @@ def load_remarks(report: LoadReport) -> tuple[str, ...]:
     said = []
     if report.lost is not None:
         after = show_seconds(report.cost.seconds)
-        said.append(f"Nothing was sent after {after}: the credential could not be renewed: {report.lost}")
+        said.append(f"Nothing could be sent after {after}, the credential could not be renewed: {report.lost}")
     elif report.interrupted:
         said.append("Interrupted: this is what had been measured until then.")
     if report.renewed_count:

@@ -126,8 +126,8 @@ def _remind_ns(value: object) -> int | None:
     if value == "never":
         return None
     reminded_ns = as_duration_ns(value)
-    if reminded_ns < MIN:
-        raise RedlineError(f"{shown(value)} is too often", 'a minute at least: "1h"; or "never"')
+    if reminded_ns < S:
+        raise RedlineError(f"{shown(value)} is too often", 'a second at least: "4h"; or "never"')
     return reminded_ns
 
 

@@ -1,6 +1,6 @@
 """An endpoint and a load generator in virtual time: one heap of events, about 200,000 requests a second.
 
-`Endpoint` is a prober of `capacity.offline.find_limit` (contracts.md §4), and counts by itself what it was sent and what
+`Endpoint` is a prober of `capacity.offline.find_limit`, and counts by itself what it was sent and what
 it rejected. It shares no code with the search.
 """
 
@@ -13,15 +13,18 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 Row = tuple[float, float, float, int | None]
+Request = list[Any]
+"""[user, due_s, sent_s, answered, tries]"""
 REJECTED = (429, 503)
 DUE, DONE, ANSWER, GIVEN_UP = range(4)
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What there is to be found. `replicas` pools of `servers`; a request goes to one pool at random and stays there."""
+    """What there is to be found. `replicas` pools of `servers`; a request goes to one at random and stays there."""
 
     servers: int = 8  # requests that a replica works on at once
     room: int | None = None  # requests that may be inside a replica; one more is rejected. None: it queues without end
@@ -61,8 +64,8 @@ class Endpoint:
         self._open = open_loop
         pools = 1 if service.scale_to else service.replicas
         self._slots = service.servers * (service.replicas if service.scale_to else 1)
-        self._busy, self._line = [0] * pools, [deque[list]() for _ in range(pools)]
-        self._events: list[tuple[float, int, int, object, object]] = []
+        self._busy, self._line = [0] * pools, [deque[Request]() for _ in range(pools)]
+        self._events: list[tuple[float, int, int, Any, Any]] = []
         self._order = self._run = 0
         self._level: float = 0
         self._in_flight: set[int] = set()
@@ -114,7 +117,7 @@ class Endpoint:
             "cpu_ratio": min(busy / self._run_s, 1.0) if self._run_s else 0.0,
         }
 
-    def _at(self, time_s: float, what: int, first: object, second: object) -> None:
+    def _at(self, time_s: float, what: int, first: Any, second: Any) -> None:
         self._order += 1
         heapq.heappush(self._events, (time_s, self._order, what, first, second))
 
@@ -138,7 +141,7 @@ class Endpoint:
         self._send(-1, self.now_s)
 
     def _send(self, user: int, due_s: float) -> None:
-        """A request is [user, due, sent, answered, tries]; the generator's own cost comes before it leaves."""
+        """The generator's own backlog comes before the request leaves."""
         self._in_flight.add(user)
         self.sent_count += 1
         self._run_sent += 1
@@ -148,7 +151,7 @@ class Endpoint:
             sent_s = self._reader_free_s
         self._arrive([user, due_s, sent_s, False, 0])
 
-    def _arrive(self, request: list) -> None:
+    def _arrive(self, request: Request) -> None:
         service = self.service
         if self.now_s < service.unready_s or (service.quota_rps and not self._may_pass()):
             status = 503 if self.now_s < service.unready_s else 429
@@ -171,7 +174,7 @@ class Endpoint:
         else:
             self._line[pool].append(request)
 
-    def _work(self, pool: int, request: list) -> None:
+    def _work(self, pool: int, request: Request) -> None:
         self._busy[pool] += 1
         service, now_s = self.service, self.now_s
         work_s = self._draw()
@@ -184,7 +187,7 @@ class Endpoint:
         done_s = self._stalls.done_s(now_s, work_s) if service.stall_every_s else now_s + work_s
         self._at(done_s, DONE, request, pool) if pool == 0 else self._at(done_s, DONE, (request, pool), None)
 
-    def _done(self, told: object) -> Row | None:
+    def _done(self, told: Any) -> Row | None:
         request, pool = told if isinstance(told, tuple) else (told, 0)
         self._busy[pool] -= 1
         line = self._line[pool]
@@ -196,7 +199,7 @@ class Endpoint:
         failed = self.service.error_ratio and self._random.random() < self.service.error_ratio
         return self._answer(request, self.service.error_status if failed else 200)
 
-    def _given_up(self, request: list, tries: int) -> Row | None:
+    def _given_up(self, request: Request, tries: int) -> Row | None:
         """The gateway's time-out: it tries again by itself, or answers 504. The work goes on either way."""
         if request[3] or request[4] != tries:
             return None
@@ -207,7 +210,7 @@ class Endpoint:
         request[3] = True
         return self._answer(request, 504)
 
-    def _answer(self, request: list, status: int | None) -> Row | None:
+    def _answer(self, request: Request, status: int | None) -> Row | None:
         if math.isinf(self.service.client_rps):
             return self._read(request, status)
         read_s = max(self.now_s, self._reader_free_s) + 1 / self.service.client_rps
@@ -217,7 +220,7 @@ class Endpoint:
         self._at(read_s, ANSWER, request, status)
         return None
 
-    def _read(self, request: list, status: int | None) -> Row:
+    def _read(self, request: Request, status: int | None) -> Row:
         user, due_s, sent_s = request[0], request[1], request[2]
         request[3] = True
         rejected = status in REJECTED

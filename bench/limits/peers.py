@@ -30,9 +30,11 @@ def _share(rows: list[Row], goal: str) -> float:
 
 
 def _window(endpoint: Endpoint, scenario: Scenario, level: float, seconds: float = WINDOW_S) -> bool:
-    """Whether a window at the level keeps the goals; its first fifth warms up."""
+    """Whether a window at the level keeps the goals; its first fifth warms up, and what is in flight is waited for."""
     endpoint.run(level, seconds / 5)
-    return not _is_missed(endpoint.run(level, seconds), scenario.goals)
+    rows = endpoint.run(level, seconds)
+    endpoint.run(0, min(1.2 * max((row[2] for row in rows), default=30.0), 60.0))
+    return not _is_missed(rows, scenario.goals)
 
 
 def _halved(
@@ -81,7 +83,7 @@ def k6_ramp(endpoint: Endpoint, scenario: Scenario) -> float:
 
 
 def locust_steps(endpoint: Endpoint, scenario: Scenario) -> float:
-    """Thirty steps of 10 s each; totals over the whole run are watched, the last step before they fail is the answer."""
+    """Thirty steps of 10 s; totals over the whole run are watched, the last step before they fail is the answer."""
     rows: list[Row] = []
     top, before = _reach(scenario), 0.0
     for step in range(1, 31):

@@ -4,8 +4,8 @@
     python bench/limits/run.py --seeds 20 --only stall  # 20 seeds each, scenarios whose name contains the word
     python bench/limits/run.py --held-out               # the scenarios that the search has not been tuned on
 
-Every run is a function of scenario, rule and seed. Results are kept in --results, one line each, and not done again while
-the code of the search and of the bench is the same.
+Every run is a function of scenario, rule and seed. Results are kept in --results, one line each, and not done again
+while the code of the search and of the bench is the same.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from bench.limits import peers  # noqa: E402
+from bench.limits import peers, summary  # noqa: E402
 from bench.limits.held_out import HELD_OUT  # noqa: E402
 from bench.limits.scenario import Scenario  # noqa: E402
 from bench.limits.score import Found, Row, row_of  # noqa: E402
@@ -56,7 +56,7 @@ def searched(job: Job) -> Found:
     covered = tuple(
         one.low <= known[one.goal][2] and (one.high is None or known[one.goal][0] <= one.high)
         for one in verdict.limits
-        if one.goal in known and one.goal == verdict.binding_goal
+        if one.goal in known
     )
     return Found(str(verdict.kind), limit.level, limit.low, limit.high, *counts, covered)
 
@@ -72,14 +72,30 @@ def main() -> None:
     jobs = list(_jobs(chosen, rules, asked.seeds))
     found = _resumed(asked.results)
     _run([job for job in jobs if job not in found], found, asked)
+    print("\n", *summary.HEADER, sep="\n")
+    for rule in rules:
+        print(summary.line(rule, _rows(chosen, rule, jobs, found)))
     for rule in rules:
         print(f"\n{rule}\n")
         print(*HEADER, sep="\n")
-        for scenario in chosen:
-            results = [found[job] for job in jobs if job[:2] == (scenario.name, rule)]
-            if results:
-                band = None if scenario.group in ("verdict", "client") else binding(scenario)
-                print(line(scenario, band, row_of(results, band, scenario.kinds)))
+        for name, (_, _, row) in _rows(chosen, rule, jobs, found).items():
+            print(line(SCENARIOS[name], _band(SCENARIOS[name]), row))
+
+
+def _band(scenario: Scenario) -> tuple[float, float, float] | None:
+    return None if scenario.group in ("verdict", "client") else binding(scenario)
+
+
+def _rows(
+    chosen: list[Scenario], rule: str, jobs: list[Job], found: dict[Job, Found]
+) -> dict[str, tuple[str, str, Row]]:
+    """Scenario → (group, mode, scores of its runs under the rule)."""
+    rows = {}
+    for scenario in chosen:
+        results = [found[job] for job in jobs if job[:2] == (scenario.name, rule)]
+        if results:
+            rows[scenario.name] = (scenario.group, scenario.mode, row_of(results, _band(scenario), scenario.kinds))
+    return rows
 
 
 HEADER = (
@@ -132,29 +148,33 @@ def _jobs(chosen: list[Scenario], rules: list[str], seeds: int | None) -> Iterat
                 yield from ((scenario.name, rule, seed) for seed in range(1, most + 1))
 
 
-def _version() -> str:
-    """Changes with every line that a result depends on."""
-    files = [*sorted((ROOT / "capacity").glob("*.py")), *sorted(Path(__file__).parent.glob("*.py"))]
+def _version(rule: str) -> str:
+    """Changes with every line that a result of the rule depends on."""
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    if rule == OURS:
+        files += sorted((ROOT / "capacity").glob("*.py"))
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
 
 
 def _resumed(path: Path) -> dict[Job, Found]:
     """What an earlier run of the same code has found."""
-    version, found = _version(), {}
+    version = {rule: _version(rule) for rule in (OURS, *peers.RULES)}
+    found = {}
     for told in map(json.loads, path.read_text().splitlines() if path.exists() else ()):
-        if told["version"] == version:
+        if told["version"] == version.get(told["job"][1]):
             result = {**told["found"], "covered": tuple(told["found"]["covered"])}
             found[tuple(told["job"])] = Found(**result)
     return found
 
 
 def _run(jobs: list[Job], found: dict[Job, Found], asked: argparse.Namespace) -> None:
-    began_s, version = time.perf_counter(), _version()
+    began_s = time.perf_counter()
+    version = {rule: _version(rule) for rule in (OURS, *peers.RULES)}
     with asked.results.open("a") as results, ProcessPoolExecutor(asked.processes) as pool:
         mapped = pool.map(searched, jobs, chunksize=4) if asked.processes > 1 else map(searched, jobs)
         for done, (job, one) in enumerate(zip(jobs, mapped, strict=True), start=1):
             found[job] = one
-            print(json.dumps({"version": version, "job": job, "found": asdict(one)}), file=results, flush=True)
+            print(json.dumps({"version": version[job[1]], "job": job, "found": asdict(one)}), file=results, flush=True)
             if done % 20 == 0 or done == len(jobs):
                 left_s = (time.perf_counter() - began_s) / done * (len(jobs) - done)
                 print(f"\r{done} of {len(jobs)}, {left_s:.0f} s left  ", end="", file=sys.stderr)

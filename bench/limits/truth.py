@@ -21,7 +21,11 @@ CHUNK = 10_000
 UNSURE, PLAIN = 2.5, 8.0
 """Standard errors from the goal within which a level may be either, and from which a run need not go on."""
 CACHE = Path(__file__).with_name("truth.json")
-_KINDS: dict[str, tuple[int | None, ...] | None] = {"rejected": (429, 503), "errors": None, "timeouts": (408, 504, None)}
+_KINDS: dict[str, tuple[int | None, ...] | None] = {
+    "rejected": (429, 503),
+    "errors": None,
+    "timeouts": (408, 504, None),
+}
 Band = tuple[float, float, float]
 """(lowest level that could be the limit, the limit, the highest)."""
 
@@ -38,7 +42,8 @@ def parsed(goal: str) -> tuple[float, float | None, tuple[int | None, ...] | Non
 def truth(scenario: Scenario) -> dict[str, Band]:
     """Goal → band, from the cache where the scenario is the same."""
     cache = json.loads(CACHE.read_text()) if CACHE.exists() else {}
-    key = hashlib.sha256(f"{scenario.long_run(1).service} {scenario.mode} {scenario.max_level} {LONG}".encode()).hexdigest()
+    asked = f"{scenario.long_run(1).service} {scenario.mode} {scenario.max_level} {LONG}"
+    key = hashlib.sha256(asked.encode()).hexdigest()
     known = cache.setdefault(key[:16], {})
     if not all(goal in known for goal in scenario.goals):
         known.update(_bands(scenario))
@@ -85,10 +90,12 @@ def _last(scenario: Scenario, holds: Callable[[float], bool]) -> float:
 
 
 def _excesses(scenario: Scenario, level: float) -> dict[str, float]:
-    """Goal → how far the level is beyond it, in standard errors; a run ends early where all goals are plain."""
+    """Goal → how far the level is beyond it, in standard errors; a run ends early where all goals are plain, but not
+    before rare stalls would have been seen."""
     endpoint = scenario.long_run(seed=97)
     endpoint.run(level, 600.0, _after(CHUNK))
     most = LONG * (4 if endpoint.service.stall_every_s else 1) // CHUNK
+    least = 60 if endpoint.service.stall_every_s else 5
     shares: dict[str, list[float]] = {goal: [] for goal in scenario.goals}
     found: dict[str, float] = {}
     for chunk in range(1, most + 1):
@@ -96,7 +103,7 @@ def _excesses(scenario: Scenario, level: float) -> dict[str, float]:
         for goal in scenario.goals:
             shares[goal].extend(_shares(rows, goal))
         found = {goal: _errors_away(shares[goal], parsed(goal)[0]) for goal in scenario.goals}
-        if chunk > 1 and all(abs(away) > PLAIN for away in found.values()):
+        if chunk >= least and all(abs(away) > PLAIN for away in found.values()):
             break
     return found
 

@@ -2,19 +2,21 @@
 
     python bench/logs/run.py [--mb 320] [--rounds 3] [--only redline,rg]
 
-Makes two logs in a temporary folder, seeded: the inference server's own (two lines a request, prints and tracebacks)
-and plain access lines. Each tool reads each file in a process of its own, in turn; MB/s is the median over the rounds,
-memory the highest resident size of any round. A tool that is not installed is left out. What a tool tells stands
-beside it: only redline gives codes, percentiles, groups, exceptions, events and leaked secrets.
+Makes logs in a temporary folder, seeded: the inference server's own (two lines a request, prints and tracebacks), the
+same without failures, that of servers 0.7 and older, both as a container runtime wraps them in JSON, and plain access
+lines. Each tool reads each file that it can read in a process of its own, in turn. MB/s are of processor time, user and
+system together, the fastest round: other work on the machine disturbs that least; wall time stands beside it. Memory is
+the highest resident size of any round. A tool that is not installed is left out. What a tool tells stands beside it:
+only redline gives codes, percentiles, groups, exceptions, events and leaked secrets.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import shutil
-import statistics
 import sys
 import tempfile
 import time
@@ -64,6 +66,34 @@ def server_log(draw: random.Random) -> Iterator[str]:
         yield f"{stamp} I [{pid}] gunicorn.access - {access_line(at, status, size)}"
 
 
+def clean_log(draw: random.Random) -> Iterator[str]:
+    """The same without the requests that failed."""
+    return (line for line in server_log(draw) if " 500 " not in line and "Traceback" not in line)
+
+
+def old_log(draw: random.Random) -> Iterator[str]:
+    """Lines of a server 0.7: three messages and an access line a request."""
+    at = START_AT
+    while True:
+        at += timedelta(milliseconds=draw.randrange(1, 40))
+        front = f"{at:%Y-%m-%d %H:%M:%S},{at.microsecond // 1000:03d} | root | INFO | "
+        status = 500 if draw.random() < 0.003 else 200
+        yield front + "Validation Request Content-Type"
+        yield front + "Scoring Timer is set to 60.0 seconds"
+        yield front + str(status)
+        yield access_line(at, status, draw.randrange(20, 90))
+
+
+def in_json(lines: Iterator[str], draw: random.Random) -> Iterator[str]:
+    """The lines as Kubernetes keeps them."""
+    at = START_AT
+    for text in lines:
+        for line in text.split("\n"):
+            at += timedelta(milliseconds=draw.randrange(1, 10))
+            stamp = f"{at:%Y-%m-%dT%H:%M:%S}.{draw.randrange(10**9):09d}Z"
+            yield json.dumps({"log": line + "\n", "stream": "stdout", "time": stamp}, separators=(",", ":"))
+
+
 def access_log(draw: random.Random) -> Iterator[str]:
     at = START_AT
     while True:
@@ -73,6 +103,17 @@ def access_log(draw: random.Random) -> Iterator[str]:
 
 def access_line(at: datetime, status: int, size: int) -> str:
     return f'127.0.0.1 - - [{at:%d/%b/%Y:%H:%M:%S} +0000] "POST /score HTTP/1.1" {status} {size} "-" "client/1.0"'
+
+
+KINDS = {
+    "clean": clean_log,
+    "server": server_log,
+    "old": old_log,
+    "json": lambda draw: in_json(server_log(draw), draw),
+    "old-json": lambda draw: in_json(old_log(draw), draw),
+    "access": access_log,
+}
+"""Logs by name."""
 
 
 def write(file: Path, lines: Iterator[str], size_mb: int) -> None:
@@ -114,10 +155,12 @@ PATTERN = {
 def tools() -> list[Tool]:
     """Everything that takes part, redline first."""
     ours = [sys.executable, "-m", "cli", "report", "errors", "--json", "--service-log", "FILE"]
+    table = [sys.executable, "-m", "cli", "report", "minutes", "--json", "FILE"]
     both = ("server", "access")
     python = {kind: [sys.executable, "-c", "SCRIPT", "FILE", PATTERN[kind]] for kind in both}
     return [
-        Tool("redline", "python", dict.fromkeys(both, ours), "the whole error report"),
+        Tool("redline", "python", dict.fromkeys(KINDS, ours), "the whole error report"),
+        Tool("redline minutes", "python", dict.fromkeys(KINDS, table), "statuses and percentiles per minute"),
         Tool("wc -l", "wc", {kind: ["wc", "-l", "FILE"] for kind in both}, "lines"),
         Tool("mawk", "mawk", {kind: ["mawk", AWK[kind], "FILE"] for kind in both}, "statuses per minute"),
         Tool("gawk", "gawk", {kind: ["gawk", AWK[kind], "FILE"] for kind in both}, "statuses per minute"),
@@ -165,8 +208,8 @@ def is_there(tool: Tool) -> bool:
     return tool.needs == "python" or shutil.which(tool.needs) is not None
 
 
-def timed(command: list[str], file: Path) -> tuple[float, float]:
-    """Wall seconds and the highest resident memory, in MB, of a command and its children."""
+def timed(command: list[str], file: Path) -> tuple[float, float, float]:
+    """Processor seconds, wall seconds and the highest resident memory, in MB, of a command and its children."""
     words = [word.replace("FILE", str(file)).replace("OUT", str(file.with_suffix(""))) for word in command]
     environment = {**os.environ, "PYTHONPATH": str(HERE.parents[2])}
     start_s = time.perf_counter()
@@ -176,7 +219,7 @@ def timed(command: list[str], file: Path) -> tuple[float, float]:
     seconds = time.perf_counter() - start_s
     if os.waitstatus_to_exitcode(status) != 0:
         raise SystemExit(f"{words[0]} failed with {os.waitstatus_to_exitcode(status)}")
-    return seconds, used.ru_maxrss / 1000
+    return used.ru_utime + used.ru_stime, seconds, used.ru_maxrss / 1000
 
 
 def main() -> None:
@@ -184,25 +227,31 @@ def main() -> None:
     parser.add_argument("--mb", type=int, default=320)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", default="")
+    parser.add_argument("--kinds", default=",".join(KINDS))
     asked = parser.parse_args()
     chosen = [tool for tool in tools() if is_there(tool) and (not asked.only or tool.name in asked.only.split(","))]
     with tempfile.TemporaryDirectory(prefix="redline-bench-") as folder:
-        for kind, lines in (("server", server_log(random.Random(1))), ("access", access_log(random.Random(2)))):
+        for kind in asked.kinds.split(","):
             file = Path(folder) / f"{kind}.log"
-            write(file, lines, asked.mb)
-            size_mb = file.stat().st_size / 1e6
-            runs: dict[str, list[tuple[float, float]]] = {tool.name: [] for tool in chosen if kind in tool.command}
-            for _ in range(asked.rounds):
-                for tool in chosen:
-                    if kind in tool.command:
-                        runs[tool.name].append(timed(tool.command[kind], file))
-            print(f"\n{kind} log, {size_mb:.0f} MB\n\n| tool | MB/s | MB of memory | tells |\n|---|---|---|---|")
-            for tool in chosen:
-                if kind in tool.command:
-                    rate = size_mb / statistics.median(seconds for seconds, _ in runs[tool.name])
-                    memory = max(rss for _, rss in runs[tool.name])
-                    print(f"| {tool.name} | {rate:,.0f} | {memory:,.0f} | {tool.tells} |", flush=True)
+            write(file, KINDS[kind](random.Random(1)), asked.mb)
+            compare([tool for tool in chosen if kind in tool.command], kind, file, asked.rounds)
             file.unlink()
+
+
+def compare(chosen: list[Tool], kind: str, file: Path, rounds: int) -> None:
+    """Prints a table of what each tool took for the file."""
+    size_mb = file.stat().st_size / 1e6
+    runs: dict[str, list[tuple[float, float, float]]] = {tool.name: [] for tool in chosen}
+    for _ in range(rounds):
+        for tool in chosen:
+            runs[tool.name].append(timed(tool.command[kind], file))
+    print(f"\n| {kind} log, {size_mb:.0f} MB | MB/s | of wall time | peak MB | tells |\n|---|---|---|---|---|")
+    for tool in chosen:
+        cpu_s, wall_s, peak_mb = (
+            pick(column) for pick, column in zip((min, min, max), zip(*runs[tool.name], strict=True), strict=True)
+        )
+        rates = f"{size_mb / cpu_s:,.0f} | {size_mb / wall_s:,.0f}"
+        print(f"| {tool.name} | {rates} | {peak_mb:,.0f} | {tool.tells} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Ten minutes of load whose credentials keep ending: `python bench/renewal/run.py`.
 
-Two loads at once against one local endpoint: one with tokens that live 20 s, one with keys found by listKeys. In between the
-token issuer fails for five seconds, hangs once, forgets all tokens, and keys are made anew. Everything the
-endpoint counted is compared with everything that was recorded.
+Two loads at once against one local endpoint: one with tokens that live 20 s, one with keys found by listKeys. In
+between the call for tokens fails for five seconds, hangs once, all tokens are forgotten, and keys are made anew.
+Everything the endpoint counted is compared with everything that was recorded.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
+from contextlib import closing
+from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
@@ -28,7 +30,12 @@ from scoring.attempt import FLAG_RENEWED  # noqa: E402
 TOKEN_CALL = {"api": "arm", "path": "/token"}
 EVENTS: tuple[tuple[float, str, str, Any], ...] = (
     (0.10, "renewals fail for 5 s", "faults", [{**TOKEN_CALL, "status": 503, "for_s": 5}]),
-    (0.20, "all tokens are forgotten, and renewals fail for 5 s", "faults", [{**TOKEN_CALL, "status": 503, "for_s": 5}]),
+    (
+        0.20,
+        "all tokens are forgotten, and renewals fail for 5 s",
+        "faults",
+        [{**TOKEN_CALL, "status": 503, "for_s": 5}],
+    ),
     (0.20, "", "expire-tokens", {}),
     (0.30, "one renewal hangs", "faults", [{**TOKEN_CALL, "hang": True, "count": 1}]),
     (0.50, "the primary key is made anew", "regenerate", {"endpoint": "local", "key": "Primary"}),
@@ -90,12 +97,10 @@ def _load(folder: Path, told: dict[str, Any], name: str, options: argparse.Names
 
 def _happen(told: dict[str, Any], seconds: int) -> None:
     """All events have happened, each at its time."""
-    context = ssl.create_default_context(cafile=told["ca_file"])
     began_s = time.monotonic()
     for share, words, command, body in EVENTS:
         time.sleep(max(share * seconds - (time.monotonic() - began_s), 0.0))
-        request = urllib.request.Request(f"{told['arm_url']}/redline/{command}", json.dumps(body).encode())
-        urllib.request.urlopen(request, context=context).close()
+        _said(told, f"{told['arm_url']}/redline/{command}", body)
         if words:
             print(f"{share * seconds:5.0f} s  {words}", flush=True)
 
@@ -105,22 +110,32 @@ def _report(run: Path, told: dict[str, Any], name: str) -> None:
     rows = read_attempts(run)
     flagged = (rows["flags"] & FLAG_RENEWED) != 0
     (uri,) = (one["scoring_uri"] for one in told["endpoints"] if one["name"] == name)
-    with urllib.request.urlopen(uri.replace("/score", "/redline/stats")) as answer:
-        counted = json.load(answer)
+    counted = _said(told, uri.replace("/score", "/redline/stats"))
     (level,) = read_levels(run)
     print(f"\n{name}: {run.with_suffix('.txt').read_text().splitlines()[0]}")
     print("  recorded        ", len(rows), label_counts(rows))
-    print("  endpoint counted", json.dumps(counted.get("statuses", counted))[:300])
+    print("  endpoint counted", json.dumps(counted["by_status"]), "on all its entrances")
     print("  401, flagged    ", int(flagged.sum()))
-    print("  mislabelled     ", int((flagged & (rows["status"] != 401)).sum() + (~flagged & (rows["failure"] != 0)).sum()))
+    print(
+        "  mislabelled     ", int((flagged & (rows["status"] != 401)).sum() + (~flagged & (rows["failure"] != 0)).sum())
+    )
     print("  users waited    ", f"{level['waited_s']:.2f} s in all")
 
 
 def _asked(told: dict[str, Any]) -> dict[str, int]:
-    context = ssl.create_default_context(cafile=told["ca_file"])
-    with urllib.request.urlopen(f"{told['arm_url']}/redline/counts", context=context) as answer:
-        calls = json.load(answer)["calls"]
+    calls = _said(told, f"{told['arm_url']}/redline/counts")["calls"]
     return {f"{api} {call}"[-60:]: count for api, of_api in calls.items() for call, count in of_api.items()}
+
+
+def _said(told: dict[str, Any], url: str, body: Any = None) -> Any:
+    """The JSON that the stand-in answers; POST where there is a body."""
+    at = urlsplit(url)
+    context = ssl.create_default_context(cafile=told["ca_file"])
+    port = at.port or 0
+    made = HTTPSConnection("127.0.0.1", port, context=context) if at.scheme == "https" else HTTPConnection(at.netloc)
+    with closing(made) as connection:
+        connection.request("GET" if body is None else "POST", at.path, None if body is None else json.dumps(body))
+        return json.load(connection.getresponse())
 
 
 if __name__ == "__main__":

@@ -81,8 +81,8 @@ class Standing:
     seen_s: float | None = None
     failed: Row = field(default_factory=Row)  # UNKNOWN ones between them do not end it
     bad: Row = field(default_factory=Row)  # DEGRADED or FAILED
-    dark: Row = field(default_factory=Row)  # anything but OK
-    good: Row = field(default_factory=Row)
+    dark: Row = field(default_factory=Row)  # anything but well
+    good: Row = field(default_factory=Row)  # well: OK, and DEGRADED where that is not told
     quiet_s: float | None = None  # the last time that nothing might be told
     opened_s: tuple[float, ...] = ()  # incidents of the last flap_window_s
     incident: Open | None = None
@@ -157,6 +157,7 @@ def _after(policy: Policy, standing: Standing, seen: Seen, at_s: float) -> Stand
         standing = replace(standing, failed=Row(), bad=Row(), dark=Row(), good=Row())
     outcome = seen.outcome
     is_failed, is_unknown = outcome is Health.FAILED, outcome is Health.UNKNOWN
+    is_well = outcome is Health.OK or (outcome is Health.DEGRADED and not policy.tells_degraded)
     return replace(
         standing,
         reason=seen.reason,
@@ -165,8 +166,8 @@ def _after(policy: Policy, standing: Standing, seen: Seen, at_s: float) -> Stand
         seen_s=at_s,
         failed=standing.failed if is_unknown else standing.failed.grown(is_failed, at_s),
         bad=standing.bad if is_unknown else standing.bad.grown(outcome is not Health.OK, at_s),
-        dark=standing.dark.grown(outcome is not Health.OK, at_s),
-        good=standing.good.grown(outcome is Health.OK, at_s),
+        dark=standing.dark.grown(not is_well, at_s),
+        good=standing.good.grown(is_well, at_s),
     )
 
 
@@ -227,7 +228,7 @@ def _notice(kind: NoticeKind, standing: Standing, incident: Open, at_s: float) -
         number=incident.notice_count,
         subject=standing.subject,
         state=standing.state,
-        reason=incident.reason if kind is NoticeKind.RESOLVE else standing.reason,
+        reason=incident.reason if kind is NoticeKind.RESOLVE or standing.good.count else standing.reason,
         evidence=standing.evidence,
         opened_s=incident.opened_s,
         at_s=at_s,

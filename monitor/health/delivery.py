@@ -15,7 +15,6 @@ from monitor.health.wording import Context, Message, message_of
 from scoring.alertplan import AlertPlan
 from scoring.errors import Exit, RedlineError
 from scoring.health import Health, NoticeKind
-from scoring.redact import redact
 from scoring.text import harmless
 
 CONNECT_S, READ_S = 5.0, 10.0
@@ -54,7 +53,7 @@ def ping(address: str) -> str | None:
         with requests.get(address, timeout=(CONNECT_S, READ_S), stream=True, allow_redirects=False) as answer:
             return None if answer.status_code < 400 else f"answered {answer.status_code}"
     except requests.RequestException as error:
-        return _said(error, address)
+        return _said(error)
 
 
 def secret_of(variable: str | None, environ: Mapping[str, str]) -> str | None:
@@ -112,7 +111,7 @@ def _posted(address: str, message: Message, notices: Sequence[Notice]) -> Outcom
         ) as answer:
             status, wish = answer.status_code, answer.headers.get("Retry-After", "")
     except (requests.RequestException, ValueError) as error:
-        return Outcome(_said(error, address))
+        return Outcome(_said(error))
     if 200 <= status < 300:
         return Outcome()
     is_refused = 400 <= status < 500 and status not in (408, 429)
@@ -136,9 +135,19 @@ def _wish_s(text: str) -> float | None:
         return None
 
 
-def _said(error: Exception, address: str) -> str:
-    """Why nothing was delivered, without the address, which may be a secret."""
-    return harmless(redact(f"{type(error).__name__}: {error}", (address,)), max_chars=200)
+def _said(error: Exception) -> str:
+    """Why nothing was delivered: the system's own words or the name of the error, never the address it holds."""
+    pending: list[object] = [error]
+    seen: list[object] = []
+    while pending:
+        one = pending.pop(0)
+        if not isinstance(one, BaseException) or one in seen:
+            continue
+        if isinstance(one, OSError) and isinstance(one.errno, int) and one.strerror:
+            return f"no answer: {harmless(one.strerror, max_chars=100)}"
+        seen.append(one)
+        pending += [*one.args, getattr(one, "reason", None), one.__cause__, one.__context__]
+    return f"no answer: {type(error).__name__}"
 
 
 def _apprise(name: str, address: str) -> Channel:

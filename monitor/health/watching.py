@@ -39,7 +39,6 @@ SPREAD_S = 0.05
 """Endpoints that are due when a watcher starts are asked this much after each other."""
 JUMP_S = 2.0
 GAP_S = 60.0
-MOST_SAID_MISSED = 1
 
 Say = Callable[[str], None]
 
@@ -54,6 +53,7 @@ class Orders:
     folder: Path
     environ: Mapping[str, str] = field(repr=False)
     say: Say
+    clock: Callable[[], Clock] = field(default_factory=lambda: read_clock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def watch(orders: Orders, stop: Event, on_pulse: Callable[[Watcher], None] = lam
                 on_pulse(watcher)
         with told_as_errors(orders.folder):
             watcher.drain()
-        lease.beat(read_clock().wall_s)
+        lease.beat(watcher.now.wall_s)
 
 
 class Watcher:
@@ -110,7 +110,7 @@ class Watcher:
         self.orders = orders
         self.connection = connection
         self.lease = lease
-        self.now = read_clock()
+        self.now = orders.clock()
         self.channels = {one.name: one for one in channels_of(orders.alerts, orders.environ, orders.say)}
         self.subjects = {subject.endpoint.name: subject for subject in orders.subjects}
         plans = {name: subject.plan for name, subject in self.subjects.items()}
@@ -118,7 +118,6 @@ class Watcher:
         self.keeper = Keeper(connection, plans, orders.alerts, orders.windows, list(self.channels), away)
         self.context = Context({name: one.endpoint.hosting for name, one in self.subjects.items()}, orders.alerts.link)
         self.schedules = self._begun()
-        self.timers = history.timers(connection)
         self.tally = Tally()
         self.errors: dict[str, str] = {}  # channels whose last attempt failed, and why
         self._runs: dict[str, float] = {}  # endpoints under way, and when their checks were due
@@ -131,8 +130,7 @@ class Watcher:
 
     def turn(self) -> None:
         """Everything that is due now is begun, and at most one thing that has ended is taken in."""
-        before, self.now = self.now, read_clock()
-        self._note_jump(before)
+        self._read_clock()
         self._start_checks()
         self._start_deliveries()
         self._do_chores()
@@ -140,7 +138,7 @@ class Watcher:
             came = self._came.get(timeout=self._pause_s())
         except Empty:
             return
-        self.now = read_clock()
+        self._read_clock()
         if isinstance(came, Checked):
             self._take_check(came)
         else:
@@ -148,13 +146,13 @@ class Watcher:
 
     def drain(self) -> None:
         """Deliveries under way may end, for DRAIN_S at most; what is not known to have arrived is sent again later."""
-        until_s = read_clock().steady_s + DRAIN_S
-        while self._sending and (left_s := until_s - read_clock().steady_s) > 0:
+        until_s = self.now.steady_s + DRAIN_S
+        while self._sending and (left_s := until_s - self.now.steady_s) > 0:
             try:
                 came = self._came.get(timeout=left_s)
             except Empty:
                 return
-            self.now = read_clock()
+            self._read_clock()
             if isinstance(came, Sent):
                 self._take_delivery(came)
 
@@ -176,8 +174,9 @@ class Watcher:
             say(f"{moved} notices waited for channels that are configured no longer; the others get them")
         say(f"watching {len(self.subjects)} endpoints; telling {', '.join(self.channels)}")
 
-    def _note_jump(self, before: Clock) -> None:
+    def _read_clock(self) -> None:
         """Sleep and a wall clock that was set are seen, said and, where nothing was watched, noted."""
+        before, self.now = self.now, self.orders.clock()
         slept_s = self.now.steady_s - before.steady_s
         set_s = (self.now.wall_s - before.wall_s) - slept_s
         if slept_s > GAP_S:
@@ -195,7 +194,7 @@ class Watcher:
                 continue
             following, run = taken(schedule, self.now, is_busy=name in self._runs)
             missed = following.missed_count - schedule.missed_count
-            if missed >= MOST_SAID_MISSED:
+            if missed:
                 self.orders.say(f"{name}: {missed} check{'' if missed == 1 else 's'} missed")
             self.schedules[name] = following
             if run is not None:
@@ -219,7 +218,6 @@ class Watcher:
         if came.health.retry_after_s is not None:
             self.schedules[came.name] = put_off(schedule, self.now, came.health.retry_after_s)
         timer = Timer(came.health.checked_s, due_s, schedule.missed_count, schedule.late_count)
-        self.timers[came.name] = timer
         self.keeper.observe(came.health, self.now.wall_s, due_s, timer)
 
     def _start_deliveries(self) -> None:

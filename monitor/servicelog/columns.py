@@ -11,7 +11,7 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 Words = npt.NDArray[np.uint64]
 Rows = npt.NDArray[np.uint64]
-"""Eight words a line."""
+"""Four words a line."""
 
 PADDING = bytes(512)
 """Stands after a block, so that a word may be read at any place of it."""
@@ -48,7 +48,7 @@ class Columns:
     def __init__(self, padded: bytes) -> None:
         self.bytes = np.frombuffer(padded, np.uint8)
         self._words: Words = np.ndarray((len(padded) - 7,), "<u8", buffer=padded, strides=(1,))
-        self._rows = np.ndarray((len(padded) - 63,), "V64", buffer=padded, strides=(1,))
+        self._rows = np.ndarray((len(padded) - 31,), "V32", buffer=padded, strides=(1,))
 
     def words(self, places: Ints) -> Words:
         """The eight bytes from each place on, the first one lowest."""
@@ -56,8 +56,8 @@ class Columns:
         return found
 
     def rows(self, places: Ints) -> Rows:
-        """The 64 bytes from each place on, as eight words: read together for little more than one of them."""
-        found: Rows = self._rows[places].view("<u8").reshape(-1, 8)
+        """The 32 bytes from each place on, as four words: read together for little more than one of them."""
+        found: Rows = self._rows[places].view("<u8").reshape(-1, 4)
         return found
 
     def has(self, places: Ints, text: bytes) -> Bools:
@@ -65,8 +65,8 @@ class Columns:
         if len(text) <= 8:
             return matches(self.words(places), text)
         differing = np.zeros(len(places), np.uint64)
-        for offset in range(0, len(text), 64):
-            differing |= difference(self.rows(places + offset), text[offset : offset + 64])
+        for offset in range(0, len(text), 32):
+            differing |= difference(self.rows(places + offset), text[offset : offset + 32])
         found: Bools = differing == 0
         return found
 

@@ -18,7 +18,6 @@ from monitor.servicelog.columns import (
     looked_up,
     number_in,
     place_of,
-    span,
     three_digits,
 )
 from monitor.servicelog.stamps import NO_TIME, iso_ms
@@ -38,7 +37,7 @@ _BYTE = np.uint64(0xFF)
 class Headed:
     """Lines that begin as the server's do: the places of the instant and of the bracket after the process id.
 
-    `level` is the byte that tells it, `pid` the eight bytes from the process id on, `body` the 64 from the bracket on.
+    `level` is the byte that tells it, `pid` the eight bytes from the process id on, `body` the 32 from the bracket on.
     """
 
     line: Ints
@@ -79,7 +78,7 @@ def headed(columns: Columns, padded: bytes, starts: Ints, ends: Ints) -> tuple[H
     lines, stamps = np.flatnonzero(good), begins
     if len(lines) < len(good):
         head, stamps, ends = head[lines], stamps[lines], ends[lines]
-    pid = span(head, _PID)
+    pid = columns.words(stamps + _PID)
     digits = place_of(pid, b"]")
     brackets = stamps + digits + _PID
     level = (head[:, 3] & _BYTE).view(np.int64)

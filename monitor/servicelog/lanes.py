@@ -58,25 +58,34 @@ class Lane:
     accesses: Batch
 
 
-def lane(padded: bytes, starts: Ints, ends: Ints) -> Lane:
-    """The ordinary lines among those from `starts` to `ends`, whose closing line feeds are left out."""
+def lane(padded: bytes, starts: Ints, ends: Ints, *, only_requests: bool = False) -> Lane:
+    """The ordinary lines among those from `starts` to `ends`, whose closing line feeds are left out.
+
+    With `only_requests` whatever else the server says is taken, and none is `bare`.
+    """
     columns = Columns(padded)
     found, begins = headed(columns, padded, starts, ends)
     first, second = found.body[:, 0], found.body[:, 1]
     of_server = first == _SERVER
     app_lines, apps = _apps(columns, padded, found.where(np.flatnonzero(of_server & (second == _OWN))))
     may_be = np.flatnonzero((first == _GUNICORN) & (second == _ACCESS))
-    access_lines, status, bare_lines = _accesses(columns, padded, found.without_body(may_be))
-    chatter = found.where(np.flatnonzero(of_server & matches(second, b"fsrv.")))
-    chatter = chatter.without_body(np.flatnonzero(_is_print(chatter)))
+    accessed = found.without_body(may_be)
+    access_lines, status, bare_lines = _accesses(columns, padded, accessed, only_requests=only_requests)
+    said = np.flatnonzero(of_server & matches(second, b"fsrv."))
     is_first, is_second = _settled(len(starts), app_lines, apps.status, access_lines, status)
     accesses = _unsettled(access_lines, status, ~is_second)
     taken, bare = np.zeros(len(starts), np.bool_), np.zeros(len(starts), np.bool_)
-    for lines in (apps.line, access_lines.line[is_second], accesses.line, chatter.line):
+    for lines in (apps.line, access_lines.line[is_second], accesses.line):
         taken[lines] = True
-    plain = _hide_nothing(columns, padded, chatter.bracket + 13, chatter.end)
-    for lines in (apps.line, bare_lines, chatter.line[plain]):
-        bare[lines] = True
+    if only_requests:
+        taken[found.line[said]] = True
+    else:
+        chatter = found.where(said)
+        chatter = chatter.without_body(np.flatnonzero(_is_print(chatter)))
+        taken[chatter.line] = True
+        plain = _hide_nothing(columns, padded, chatter.bracket + 13, chatter.end)
+        for lines in (apps.line, bare_lines, chatter.line[plain]):
+            bare[lines] = True
     if found.has_fronts:
         bare[found.line[found.stamp != starts[found.line]]] = False  # what a container puts in front may be anything
     bare &= taken
@@ -124,7 +133,7 @@ def _is_print(lines: Headed) -> Bools:
 def _apps(columns: Columns, padded: bytes, lines: Headed) -> tuple[Headed, Batch]:
     """`azmlinfsrv - POST /score 200 0.984ms 18`: the lines that are such, and what they tell."""
     after = lines.bracket + 31
-    whole = span(lines.body, 31)
+    whole = columns.words(after)
     digits = place_of(whole, b".")
     good = (digits > 0) & (digits < 8)
     if not good.all():
@@ -150,7 +159,7 @@ def _are_sizes(columns: Columns, starts: Ints, ends: Ints) -> Bools:
     return good
 
 
-def _accesses(columns: Columns, padded: bytes, lines: Headed) -> tuple[Headed, Ints, Ints]:
+def _accesses(columns: Columns, padded: bytes, lines: Headed, *, only_requests: bool) -> tuple[Headed, Ints, Ints]:
     """`gunicorn.access - HOST - - [01/Jan/2026:10:00:00 +0000] "POST /score HTTP/1.1" 200 18 "-" "curl"`.
 
     The lines that are such if their process id is one, their statuses, and those in which no secret can stand.
@@ -160,14 +169,17 @@ def _accesses(columns: Columns, padded: bytes, lines: Headed) -> tuple[Headed, I
         found = np.flatnonzero(bracket)
         lines, bracket, bare = lines.without_body(found), bracket[found], bare[found]
     request = columns.rows(bracket + 27)
-    size = span(request, 29)
+    size = columns.words(bracket + 56)
     digits = place_of(size, b" ")
     good = (digits > 0) & (digits < 8)
     good &= difference(request, b'] "POST /score HTTP/0.0" 000 0') == 0
     good &= are_digits(size, digits if good.all() else np.clip(digits, 0, 7)) & _LEVELS[lines.level]
     good &= (columns.bytes[bracket + 57 + digits] == ord('"')) & (columns.bytes[lines.end - 1] == ord('"'))
     good &= bracket + 58 + digits <= lines.end
-    bare &= good & _hide_nothing(columns, padded, bracket + 56 + digits, lines.end)
+    if only_requests:
+        bare[:] = False
+    else:
+        bare &= good & _hide_nothing(columns, padded, bracket + 56 + digits, lines.end)
     status, bare_lines = three_digits(request[:, 3], 1), lines.line[bare]
     return (lines, status, bare_lines) if good.all() else (lines.without_body(good), status[good], bare_lines)
 

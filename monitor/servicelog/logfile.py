@@ -17,11 +17,12 @@ from monitor.servicelog.jsonlane import Inner, inner_lines
 from monitor.servicelog.kept import KeptRows
 from monitor.servicelog.lanes import Lane, lane
 from monitor.servicelog.line import Line
+from monitor.servicelog.minutes import Minutes
 from monitor.servicelog.oldlane import IN_FRONT, OldLane, old_lane
 from monitor.servicelog.pairing import Pairing, pair_key, score_keys
 from monitor.servicelog.stamps import NO_TIME, common_ms, iso_ms
 from monitor.servicelog.statuses import Answered, Turns
-from monitor.servicelog.story import Findings, Pairable, Story, other_label
+from monitor.servicelog.story import Findings, Pairable, Story, may_be_request, other_label
 from monitor.servicelog.tally import Batch, Tally, together
 from monitor.servicelog.weblane import WebLane, web_lane
 from monitor.servicelog.wrappers import unwrapped
@@ -35,6 +36,7 @@ class Reading:
     findings: Findings = field(default_factory=Findings)
     leaks: Leaks = field(default_factory=Leaks)
     tally: Tally = field(default_factory=Tally)
+    minutes: Minutes | None = None  # where there is one, requests are counted in it, and nothing else is told
     rows: list[tuple[str, KeptRows]] = field(default_factory=list)
     undecodable_lines: int = 0
 
@@ -58,13 +60,16 @@ class Block:
         return self.text[start : min(int(self.ends[place]), start + LINE_BYTES)]
 
 
-def prepared(block: bytes, *, lanes: bool = True) -> Block:
-    """The block with what can be told of it without those before. The last line of a file may lack its end."""
+def prepared(block: bytes, *, lanes: bool = True, only_requests: bool = False) -> Block:
+    """The block with what can be told of it without those before. The last line of a file may lack its end.
+
+    With `only_requests` it is not looked up where a secret may stand.
+    """
     starts, ends = _lines(block)
     padded = block + PADDING
     unpacked = inner_lines(padded, len(block), starts, ends) if lanes else None
     inner = Inner(padded, starts, ends) if unpacked is None else unpacked
-    found = lane(inner.text, inner.starts, inner.ends) if lanes else None
+    found = lane(inner.text, inner.starts, inner.ends, only_requests=only_requests) if lanes else None
     return Block(block, starts, ends, inner, unpacked is not None, found)
 
 
@@ -93,8 +98,9 @@ class LogFile:
         if self._lane is not None:
             rest = self._others(block, self._lane)
         self._one_by_one(block, rest)
-        self._look_for_leaks(block)
-        if not block.text.isascii():
+        if self._reading.minutes is None:
+            self._look_for_leaks(block)
+        if self._reading.minutes is None and not block.text.isascii():
             self._reading.undecodable_lines += _undecodable(block.text)
         self._count(block)
         self._first += len(block.starts)
@@ -117,13 +123,17 @@ class LogFile:
     def _one_by_one(self, block: Block, rest: Ints) -> None:
         """The lines that no lane has taken; while a message is open also the idle ones, which may go on with it."""
         take, first, story = self._story.take, self._first, self._story
+        only_requests = self._reading.minutes is not None
         idle = self._old.idle if self._old is not None else rest[:0]
         if story.is_listening and len(idle):
             self._hear(block, idle, -1, int(rest[0]) if len(rest) else len(block.starts))
         bounds = block.starts[rest].tolist(), block.ends[rest].tolist()
         following = [*rest.tolist(), len(block.starts)][1:]
         for place, start, end, after in zip(rest.tolist(), *bounds, following, strict=True):
-            take(first + place, block.text[start : min(end, start + LINE_BYTES)])
+            body = block.text[start : min(end, start + LINE_BYTES)]
+            if only_requests and not may_be_request(body):
+                continue
+            take(first + place, body)
             if after > place + 1 and len(idle) and story.is_listening:
                 self._hear(block, idle, place, after)
 
@@ -233,6 +243,9 @@ class LogFile:
         if self._reading.since_ms is not None:
             start_ms = batch.start_ms
             batch = batch.where((start_ms == NO_TIME) | (start_ms >= self._reading.since_ms))
+        if self._reading.minutes is not None:
+            self._reading.minutes.add(batch)
+            return
         self._reading.tally.add(batch)
         self._kept.add(batch)
 

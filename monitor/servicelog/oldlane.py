@@ -24,7 +24,7 @@ IN_FRONT = -2
 _STAMP = b"0000-00-00 00:00:00,000 | "
 _AFTER_STAMP = 23
 _ANY_STAMP = b"2000-01-01 00:00:00,000"
-_LEAST_LINES = 64
+_LEAST_LINES, _LEAST_RATIO = 64, 0.1
 """Of fewer lines each is read by itself: that is faster."""
 
 
@@ -48,7 +48,7 @@ def old_lane(padded: bytes, is_wrapped: Bools, begins: Ints, ends: Ints, rest: I
     """What is ordinary among the lines `rest`, which begin at `begins` behind what a container puts in front."""
     nothing = np.empty(0, np.int64)
     found = OldLane(nothing, nothing, nothing, nothing, nothing, nothing)
-    if len(rest) < _LEAST_LINES:
+    if len(rest) < max(_LEAST_LINES, _LEAST_RATIO * len(begins)):
         return found
     columns = Columns(padded)
     head = columns.rows(begins[rest])

@@ -25,6 +25,7 @@ MOST_EVENTS = 20_000
 MOST_OTHERS = 1_000
 OTHERS = "(other)"
 _BAD = frozenset("EWC")
+_STARTS = frozenset(bytes([one]) for one in b"0123456789[{<JFMASOND")
 _ACCESS_MARK = b'] "'
 _FIRST_LINE_BYTES = 4_096
 _REMEMBERED_PIDS = 10_000
@@ -176,8 +177,9 @@ class Story:
     def ms_at(self, number: int) -> int | None:
         """The instant of the line, or else of the last one before it that tells one."""
         place = bisect_right(self._instants, number, key=itemgetter(0)) - 1
-        own, other = self._instants[place], self._stamp_before(number)
-        at_ms = other[1] if own[0] != number and other is not None and other[0] > own[0] else own[1]
+        own = self._instants[place]
+        other = None if own[0] == number else self._stamp_before(number)
+        at_ms = other[1] if other is not None and other[0] > own[0] else own[1]
         return None if at_ms == NO_TIME else at_ms
 
     def next_block(self) -> None:
@@ -192,6 +194,11 @@ class Story:
             elif message.first.level in _BAD:
                 text = message.first.text[:_FIRST_LINE_BYTES].decode("utf-8", "backslashreplace")
                 self._findings.templates.add(text, at=at_of(message.at_ms), level=message.first.level)
+
+
+def may_be_request(body: bytes) -> bool:
+    """False for a line that neither tells of a request nor when a request was: part of a message, or printed."""
+    return body[:1] in _STARTS or body[-3:].isdigit() or b'" ' in body or b" | " in body[:130]
 
 
 def other_label(method: bytes, target: bytes, status: int) -> str:

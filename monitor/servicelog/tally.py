@@ -95,7 +95,7 @@ class Tally:
         """The cells, their bucket in seconds, and the ratio of their bins: finest where there are few enough."""
         self._flush()
         coarser = next((k for k in _COARSER if len(self._coarse_keys(k)) <= MOST_CELLS), _COARSER[-1])
-        keys, counts, longest_us = _added(_coarse(self._keys, coarser), self._counts, self._longest_us)
+        keys, counts, longest_us = added(_coarse(self._keys, coarser), self._counts, self._longest_us)
         rows = zip(keys.tolist(), counts.tolist(), longest_us.tolist(), strict=True)
         return tuple(self._told(rows)), self._bucket_s, FINE_BIN_RATIO**coarser
 
@@ -131,9 +131,9 @@ class Tally:
         if timed.any():
             self._widen(int(start_ms[timed].min()), int(batch.at_ms[timed].max()))
         bucket = np.where(timed, start_ms // (1000 * self._bucket_s) + 1, 0)
-        added = _counted(bucket, batch.status, _codes(batch.duration_us), batch.duration_us)
-        parts = zip((self._keys, self._counts, self._longest_us), added, strict=True)
-        self._keys, self._counts, self._longest_us = _added(*(np.concatenate(pair) for pair in parts))
+        found = counted(bucket, batch.status, _codes(batch.duration_us), batch.duration_us)
+        parts = zip((self._keys, self._counts, self._longest_us), found, strict=True)
+        self._keys, self._counts, self._longest_us = added(*(np.concatenate(pair) for pair in parts))
 
     def _keep_exact(self, duration_us: Ints) -> None:
         told = duration_us[duration_us >= 0]
@@ -154,7 +154,7 @@ class Tally:
             wider = np.where(bucket == 0, 0, (bucket - 1) * self._bucket_s // bucket_s + 1)
             self._bucket_s = bucket_s
             keys = wider * (_STATUSES * _BINS) + rest
-            self._keys, self._counts, self._longest_us = _added(keys, self._counts, self._longest_us)
+            self._keys, self._counts, self._longest_us = added(keys, self._counts, self._longest_us)
 
 
 def bucket_s_for(first_ms: int, last_ms: int) -> int:
@@ -168,16 +168,21 @@ def bucket_s_for(first_ms: int, last_ms: int) -> int:
     )
 
 
-def _counted(bucket: Ints, status: Ints, codes: Ints, duration_us: Ints) -> tuple[Ints, Ints, Ints]:
-    """The requests of each key: keys in order, counts, longest durations. Without sorting where keys are few."""
+def counted(
+    bucket: Ints, status: Ints, codes: Ints, duration_us: Ints, codes_each: int = _BINS
+) -> tuple[Ints, Ints, Ints]:
+    """The requests of each key: keys in order, counts, longest durations. Without sorting where keys are few.
+
+    A key is (bucket * 1024 + status) * codes_each + code.
+    """
     statuses = np.flatnonzero(np.bincount(status))
     rank = np.zeros(int(statuses[-1]) + 1, np.int64)
     rank[statuses] = np.arange(len(statuses))
     first_bucket, first_code = int(bucket.min()), int(codes[codes > _LEAST].min(initial=_BINS)) - 2
     depth, width = int(bucket.max()) - first_bucket + 1, max(2, int(codes.max()) - first_code + 1)
     if depth * len(statuses) * width > _MOST_DENSE:
-        keys = (bucket * _STATUSES + status) * _BINS + codes
-        return _added(keys, np.ones(len(keys), np.int64), duration_us)
+        keys = (bucket * _STATUSES + status) * codes_each + codes
+        return added(keys, np.ones(len(keys), np.int64), duration_us)
     places = ((bucket - first_bucket) * len(statuses) + rank[status]) * width
     places += np.where(codes > _LEAST, codes - first_code, codes)
     counts = np.bincount(places)
@@ -186,7 +191,8 @@ def _counted(bucket: Ints, status: Ints, codes: Ints, duration_us: Ints) -> tupl
     told = np.flatnonzero(counts)
     group, low = np.divmod(told, width)
     ago, number = np.divmod(group, len(statuses))
-    keys = ((ago + first_bucket) * _STATUSES + statuses[number]) * _BINS + np.where(low > _LEAST, low + first_code, low)
+    code = np.where(low > _LEAST, low + first_code, low)
+    keys = ((ago + first_bucket) * _STATUSES + statuses[number]) * codes_each + code
     return keys, counts[told], longest_us[told]
 
 
@@ -206,7 +212,7 @@ def _coarse(keys: Ints, coarser: int) -> Ints:
     return keys - codes + np.where(codes <= _LEAST, codes, wide)
 
 
-def _added(keys: Ints, counts: Ints, longest_us: Ints) -> tuple[Ints, Ints, Ints]:
+def added(keys: Ints, counts: Ints, longest_us: Ints) -> tuple[Ints, Ints, Ints]:
     """Each key once: counts added up, the longest duration kept."""
     if not len(keys):
         return keys, counts, longest_us

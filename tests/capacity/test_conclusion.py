@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 
 from capacity.conclusion import conclude, knee, outcome_word, why
 from capacity.evidence import WARM_UP
+from capacity.exits import exit_of
 from capacity.goals import DEFAULT_GOALS, parse_goal
 from capacity.search import Asked, Pause
 from capacity.summary import Seen
 from capacity.validity import Health
 from capacity.verdict import Kind, Level, Verdict, verdict_as_json, verdict_from
+from scoring.errors import Exit
 from tests.capacity.histories import in_order, paused, shown
 from tests.capacity.verdicts import level
 
@@ -240,6 +242,19 @@ def test_a_trial_says_how_it_ended_and_what_decided_it(trial: Seen, word: str, r
 def test_the_verdict_says_in_one_sentence_why(kind: Kind, history: list[Seen], words: str) -> None:
     """With the numbers seen."""
     assert conclude(ASKED, in_order(*history), kind).reason == words
+
+
+def test_a_run_that_lost_its_credential_keeps_its_limits_and_says_since_when() -> None:
+    """It could not get in any more: exit 4, the reason in words, and the levels measured before."""
+    trials = [shown(1, bad=CLEAN, seconds=5.0), shown(2, bad=CLEAN, seconds=5.0)]
+    lost = shown(4, ended_by="not_load", bad=CLEAN, seconds=31.0, invalid=("waited",))
+    lost = replace(lost, lost="no tenant", waited_s=30.0, renewed_count=3)
+    verdict = conclude(ASKED, in_order(*trials, lost), Kind.NOT_A_LOAD_PROBLEM)
+    assert verdict.reason == "nothing could be sent after 11 s, the credential could not be renewed: no tenant"
+    assert (verdict.lost, verdict.renewed_count) == ("no tenant", 3)
+    assert [level.users for level in verdict.levels] == [1, 2]
+    assert {limit.level for limit in verdict.limits} == {2}
+    assert exit_of(verdict, None) is Exit.NO_ENTRY
 
 
 @pytest.mark.parametrize("history", [[], [shown(4, bad=CLEAN)], [shown(4, bad=CLEAN), paused(Pause(1.0))]])

@@ -225,10 +225,30 @@ def test_an_endpoint_whose_light_load_slows_down_twice_is_not_steady() -> None:
     assert verdict.kind is Kind.NOT_STEADY
 
 
-def test_a_trial_that_timed_out_is_followed_by_a_rest() -> None:
-    """A tenth of the answers never came: their work may still be queued."""
-    history = in_order(*WARM, shown(4, ended_by="fail", bad=(0, 40), labels={"200": 360, "deadline_exceeded": 40}))
-    assert isinstance(next_step(ASKED, history), Pause)
+TIMED_OUT = shown(4, ended_by="fail", bad=(0, 40), labels={"200": 360, "deadline_exceeded": 40})
+REST = paused(Pause(5.0))
+
+
+@pytest.mark.parametrize(
+    ("after", "expected"),
+    [
+        # a tenth of the answers never came: their work may still be queued
+        ([], "pause"),
+        # after the rest one user shows whether it is
+        ([REST], "recover"),
+        # three times as slow as at the start: it is, and a longer rest follows
+        ([REST, shown(1, "recover", bad=(0, 0), latency_s=0.06)], "pause"),
+        ([REST, shown(1, "recover", bad=(0, 0), latency_s=0.06), REST], "recover"),
+        # as fast as at the start: on with the search
+        ([REST, shown(1, "recover", bad=(0, 0), latency_s=0.02)], "bisect"),
+        # six rests are enough
+        ([REST, shown(1, "recover", bad=(0, 0), latency_s=0.06)] * 6, "bisect"),
+    ],
+)
+def test_an_overload_is_left_behind_before_the_search_goes_on(after: list[Seen], expected: str) -> None:
+    """Two users passed, four timed out."""
+    step = next_step(ASKED, in_order(*WARM, shown(2, bad=(0, 0)), TIMED_OUT, *after))
+    assert (step.purpose if isinstance(step, Trial) else "pause") == expected
 
 
 def test_a_goal_missed_at_one_user_is_believed_only_when_a_cold_start_would_be_over() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from capacity.goals import parse_goal
 from capacity.summary import RECORD_DTYPE, Rows, label_counts, levels_of, seen
-from scoring.attempt import FAILURE_NUMBER, FAILURES, FLAG_TRANSIENT, Failure, label_of
+from scoring.attempt import FAILURE_NUMBER, FAILURES, FLAG_RENEWED, FLAG_TRANSIENT, Failure, label_of
 
 MS = 1_000_000
 GOALS = tuple(map(parse_goal, ("rejected<=0.1%", "errors<=1%", "p95<=50ms")))
@@ -64,6 +64,16 @@ def test_a_trial_ended_by_its_allowance_is_judged_by_all_its_answers() -> None:
     item, kept = (summary(rows, ended_by="allowance").evidence[0] for rows in (early, ROWS))
     assert (item.bad, item.total) == (1, 6)
     assert (kept.bad, kept.total) == (1, 5)
+
+
+def test_what_a_renewal_explains_is_no_evidence_no_label_and_no_harm() -> None:
+    """A flagged 401 changes nothing but its own count and the number of requests sent."""
+    renewed = np.concatenate([ROWS, rows_of((650, 5, 401, Failure.UNEXPECTED_STATUS))])
+    renewed["flags"][-1] = FLAG_RENEWED
+    result, without = summary(renewed), summary(ROWS)
+    assert (result.labels, result.labels_all) == (without.labels, without.labels_all)
+    assert result.evidence == without.evidence
+    assert (result.renewed_count, result.sent_count) == (1, len(renewed))
 
 
 def test_rate_and_percentiles_are_of_good_answers() -> None:

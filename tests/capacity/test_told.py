@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,9 +14,9 @@ from hypothesis import strategies as st
 from capacity.plan import Plan
 from capacity.recorded import Recorded, recorded
 from capacity.runfolder import ATTEMPTS, FAILURES, Anchor, Run, append_level, create
-from capacity.told import MAX_BUCKETS, bucket_s_for, told_by
+from capacity.told import MAX_BUCKETS, RENEWED, bucket_s_for, told_by
 from scoring.account import durations_ms, is_good, percentile_ms
-from scoring.attempt import RECORD_FIELDS, Attempt, Failure, label_of, to_record
+from scoring.attempt import FLAG_RENEWED, RECORD_FIELDS, Attempt, Failure, label_of, to_record
 from scoring.endpoint import Endpoint, Hosting
 from scoring.served import Source
 from scoring.units import MS, S
@@ -149,3 +150,13 @@ def test_the_account_is_the_client_s(tmp_path: Path) -> None:
     """The source is the first in the order of trust."""
     told = told_by(run_of(tmp_path, [attempt(1, 0, 20)]))
     assert (told.accounts[0].source, told.asked) == (Source.CLIENT, (Source.CLIENT,))
+
+
+def test_an_attempt_that_a_renewal_explains_is_counted_and_says_so(tmp_path: Path) -> None:
+    """The endpoint saw it, so the account has it; its reason is our own, and no period of refusals begins with it."""
+    refused = replace(attempt(1, 1, 5, 401, REJECTED), flags=FLAG_RENEWED)
+    told = told_by(run_of(tmp_path, [attempt(0, 0, 5), refused]))
+    assert told.accounts[0].by_label == {"200": 1, "401": 1}
+    assert [one.reason for one in told.failed] == [RENEWED]
+    assert told.client is not None
+    assert told.client.refused_from_at is None

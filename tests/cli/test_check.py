@@ -223,7 +223,7 @@ def test_every_mistake_of_the_checks_table_is_told_at_once(tmp_path: Path) -> No
     """File, line, the value seen and what is allowed, for all tables together."""
     toml = endpoint_toml("http://127.0.0.1:9/score") + (
         '[endpoints.one.checks]\nevery = "soon"\nslo = "100%"\nevry = 1\ndepends_on = ["two"]\n'
-        '[alerts]\nremind = "1s"\n[maintenance.night]\ncron = "0 2 * *"\nfor = "2h"\n'
+        '[alerts]\nremind = "1ms"\n[maintenance.night]\ncron = "0 2 * *"\nfor = "2h"\n'
     )
     told = check(tmp_path, toml)
     assert told.code == 2

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from capacity.summary import RECORD_DTYPE
 from locustfiles._tally import LATE_NS, Tally, rows_of
-from scoring.attempt import FLAG_TRANSIENT, Attempt, Failure, to_record
+from scoring.attempt import FLAG_RENEWED, FLAG_TRANSIENT, Attempt, Failure, to_record
 
 MS = 1_000_000
 OPENED_NS = 5_000_000_000
@@ -38,18 +38,20 @@ attempts = st.builds(
     st.integers(0, 3_000),
     st.integers(0, 500),
     outcomes,
-    st.sampled_from([0, FLAG_TRANSIENT, 2]),
+    st.sampled_from([0, FLAG_TRANSIENT, 2, FLAG_RENEWED]),
     st.sampled_from([0, 1, 3]),
 )
 
 
 @given(st.lists(st.lists(attempts, max_size=12), max_size=5))
 def test_the_counts_are_those_of_a_slow_twin(batches: list[list[Attempt]]) -> None:
-    """However the records are cut into batches, each attempt counts once, under its label, and late ones are late."""
+    """However the records are cut into batches, each attempt counts once, under its label, and late ones are late;
+    what a renewal explains is counted apart."""
     tally = Tally((100 * MS, 300 * MS), transient_s=0.25)
     for batch in batches:
         tally.add(rows_of(b"".join(map(to_record, batch)), OPENED_NS))
-    every = [one for batch in batches for one in batch]
+    sent = [one for batch in batches for one in batch]
+    every = [one for one in sent if not one.flags & FLAG_RENEWED]
     kept = [one for one in every if not one.flags & FLAG_TRANSIENT]
     good = [one for one in kept if one.good]
     tick = tally.tick(4.0, in_flight=3)
@@ -58,6 +60,7 @@ def test_the_counts_are_those_of_a_slow_twin(batches: list[list[Attempt]]) -> No
     assert tick.slow_count == tuple(sum(one.latency_ns > slow for one in good) for slow in (100 * MS, 300 * MS))
     assert tick.labels == dict(sorted(Counter(one.label for one in kept).items()))
     assert tick.rejected_count == sum(one.label in ("429", "503") for one in every)
+    assert tick.renewed_count == len(sent) - len(every)
     late = sum(one.sent_ns - one.due_ns > LATE_NS for one in kept)
     assert tally.timely_ratio == (1 - late / len(kept) if kept else None)
 

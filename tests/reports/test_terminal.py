@@ -102,6 +102,22 @@ def test_percentiles_from_the_due_time_are_shown_only_when_measured() -> None:
     assert "when due" not in load_text(load_samples.load(percentiles=raw), color=False, width=80)
 
 
+RENEWALS = [
+    ({"renewed_count": 1}, "  1 attempt was answered 401 while the credential was renewed; it was sent again"),
+    ({"renewed_count": 3}, "  3 attempts were answered 401 while the credential was renewed; they were sent again"),
+    ({"waited_s": 3.1}, "  Users waited 3.10 s for a renewed credential and sent nothing meanwhile."),
+    ({"lost": "no tenant"}, "  Nothing could be sent after 30.0 s, the credential could not be renewed: no tenant"),
+]
+
+
+@pytest.mark.parametrize(("changed", "words"), RENEWALS)
+def test_a_load_says_what_became_of_its_credential(changed: dict[str, object], words: str) -> None:
+    """Beside the headline, and nothing where it served to the end."""
+    text = load_text(load_samples.load(**changed), color=False, width=200)
+    assert words in text
+    assert "credential" not in load_text(load_samples.load(), color=False, width=200)
+
+
 @pytest.mark.parametrize(
     ("changed", "word"),
     [

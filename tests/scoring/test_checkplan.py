@@ -180,8 +180,8 @@ def test_a_mistake_of_checks_is_told_with_its_line(tmp_path: Path, text: str, to
     ("text", "told"),
     [
         (
-            '[alerts]\nremind = "5s"',
-            '4: alerts.remind: `5s` is too often; allowed: a minute at least: "1h"; or "never"',
+            '[alerts]\nremind = "5ms"',
+            '4: alerts.remind: `5ms` is too often; allowed: a second at least: "4h"; or "never"',
         ),
         (
             '[alerts]\nwebhook = "https://hooks.example/x?sig=abc"',
@@ -255,7 +255,7 @@ def test_no_text_breaks_the_reading_of_a_percentile(text: str) -> None:
     with contextlib.suppress(RedlineError):
         goal = parse_percentile(text)
         assert 0 < goal.q < 1
-        assert MIN <= goal.window_ns <= DAY
+        assert S <= goal.window_ns <= DAY
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,13 @@ def test_nothing_told_gives_nothing() -> None:
     assert (diagnosis.findings, diagnosis.groups, diagnosis.joined_ratio, diagnosis.gap) == ((), (), None, None)
 
 
+def test_a_401_that_a_renewal_explains_is_no_wrong_key() -> None:
+    """The load generator says so itself; a 401 beside it that it does not explain keeps its own cause."""
+    renewed = client(1, 401, body="key_auth_access_denied", reason="the credential was being renewed")
+    findings = diagnose(told(renewed, client(2, 401, body="key_auth_access_denied"))).findings
+    assert {(finding.rule, finding.count) for finding in findings} == {("D41", 1), ("D15", 1)}
+
+
 def test_failures_beyond_the_kept_ones_follow_where_all_kept_ones_agree() -> None:
     """Three kept 503 with one cause explain the 97 that were only counted."""
     kept = [client(i, 503, body=FULL) for i in range(3)]

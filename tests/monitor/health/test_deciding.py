@@ -79,9 +79,20 @@ def test_a_reminder_comes_after_its_time_and_no_sooner() -> None:
     assert told("f" * 24, policy)[0] == [(1, "fire"), (11, "remind"), (21, "remind")]
 
 
+def test_a_reminder_while_all_seems_well_again_names_the_old_reason() -> None:
+    """A flapping endpoint in its calm time is not yet OK, and the reminder does not say `ok`."""
+    policy = Policy(remind_s=300.0, stale_s=None)
+    places, notices, _ = told("ffoo" * 3 + "o" * 4, policy)
+    assert places[-1] == (14, "remind")  # five minutes after the third fire, which came with the tenth check
+    assert notices[-1].reason == "reason_f"
+
+
 def test_a_degraded_endpoint_is_not_told_where_that_is_not_wanted() -> None:
-    """`degraded = false` leaves DEGRADED to the reports; FAILED is told all the same."""
-    assert told("ddddff", Policy(tells_degraded=False, stale_s=None))[0] == [(5, "fire")]
+    """`degraded = false` leaves DEGRADED to the reports; FAILED is told all the same, and DEGRADED is its end."""
+    policy = Policy(tells_degraded=False, stale_s=None)
+    assert told("ddddff", policy)[0] == [(5, "fire")]
+    assert told("ffdd", policy)[0] == [(1, "fire"), (3, "resolve")]
+    assert told("dddd", policy)[2].state is Health.DEGRADED
 
 
 def test_failing_for_a_time_opens_before_the_count() -> None:

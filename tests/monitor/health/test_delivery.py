@@ -63,18 +63,18 @@ def test_what_a_webhook_answers_decides(play: Play, outcome: Outcome) -> None:
 def test_a_broken_receiver_is_tried_again_and_its_address_stays_secret(play: Play) -> None:
     """The error has words, and not the address."""
     outcome = told(play)
-    assert outcome.error
+    assert (outcome.error or "").startswith("no answer: ")
     assert not outcome.is_refused
-    assert SECRET not in outcome.error
+    assert SECRET not in (outcome.error or "")
 
 
-def test_a_receiver_that_is_gone_is_tried_again(tmp_path: Path) -> None:
+def test_a_receiver_that_is_gone_is_tried_again() -> None:
     """Connection refused is no refusal of the notice."""
     with serving(raw("200 OK")) as port:
         pass
-    (channel,) = channels_of(AlertPlan(webhook=f"http://127.0.0.1:{port}/hook"), {}, print)
-    outcome = channel.tell([NOTICE], CONTEXT)
-    assert (bool(outcome.error), outcome.is_refused) == (True, False)
+    environ = {"HOOK": f"http://127.0.0.1:{port}/{SECRET}"}
+    (channel,) = channels_of(AlertPlan(webhook_env="HOOK"), environ, print)
+    assert channel.tell([NOTICE], CONTEXT) == Outcome("no answer: Connection refused")
 
 
 def test_apprise_delivers_to_every_address_of_its_variable_and_file(tmp_path: Path) -> None:

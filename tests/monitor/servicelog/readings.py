@@ -11,6 +11,7 @@ from typing import Any
 from monitor.servicelog.account import told_of
 from monitor.servicelog.blocks import blocks
 from monitor.servicelog.logfile import LogFile, Reading, prepared
+from monitor.servicelog.minutes import Minute, Minutes
 from scoring.account import Account
 from scoring.told import Told
 
@@ -26,6 +27,16 @@ def told_by(chunks: Iterable[bytes], *, lanes: bool = True, name: str = "app.log
         log.feed(prepared(block, lanes=lanes))
     log.close()
     return told_of(reading, None, ())
+
+
+def minutes_of(chunks: Iterable[bytes], *, lanes: bool = True) -> tuple[Minute, ...]:
+    """The table of minutes of a log that arrives in these chunks."""
+    minutes = Minutes()
+    log = LogFile("app.log", Reading(minutes=minutes))
+    for block in blocks(chunks):
+        log.feed(prepared(block, lanes=lanes, only_requests=True))
+    log.close()
+    return tuple(minutes.found())
 
 
 def in_pieces(log: bytes, size: int) -> list[bytes]:
