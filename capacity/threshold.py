@@ -26,7 +26,7 @@ SIDE = 0.025
 CAREFUL, OPEN_CAREFUL = 0.45, 0.3
 """The quantile that is told as the limit: too high a limit does more harm than one too low, and a queue of arrivals
 shows its worst late."""
-TOO_HIGH, RISK = 1.05, 0.2
+TOO_HIGH, RISK = 1.05, 0.1
 _ZERO_LOAD_PRIOR = 0.01
 SPAN = 1.6
 """The second look is at thresholds within this factor of the first guess, the third at those that TAIL leaves."""

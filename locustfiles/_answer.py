@@ -7,6 +7,7 @@ decompressed: redline asks for `identity`.
 from __future__ import annotations
 
 import re
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 
@@ -293,10 +294,11 @@ def retry_after_ns(value: bytes | None, date: bytes | None) -> int | None:
 def date_s(value: bytes | None) -> float | None:
     """Seconds since 1970 of a Date header; None where there is none that can be read.
 
-    >>> date_s(b"thu, 01 jan 1970 00:01:40 gmt"), date_s(b"soon"), date_s(None)
-    (100.0, None, None)
+    >>> date_s(b"thu, 01 jan 1970 00:01:40 gmt"), date_s(b"thu, 01 jan 1970 00:01:40 -0000"), date_s(b"soon")
+    (100.0, 100.0, None)
     """
     try:
-        return parsedate_to_datetime((value or b"").decode("ascii")).timestamp()
+        told = parsedate_to_datetime((value or b"").decode("ascii"))
+        return (told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, IndexError, OverflowError):
         return None

@@ -36,7 +36,7 @@ from scoring.scenario import Payload, judge, why_not
 
 _EXEC_MS, _RETRY_AFTER, _DATE = map(header_mark, (b"x-ms-run-fn-exec-ms", b"Retry-After", b"Date"))
 _packed = RECORD.pack
-_Turn = tuple[int, Payload, bytes, bool]  # place of the payload, the payload, its bytes, sent again after a refusal?
+_Turn = tuple[int, Payload, bytes, bool]  # place of the payload, the payload, its bytes, has it waited for a renewal?
 UNAUTHORIZED = 401
 RENEWED_DETAIL = "the credential was being renewed; the request is sent again with the next one"
 NO_CONTACT_PAUSE_NS = 100_000_000
@@ -150,11 +150,12 @@ class ScoringUser(User):  # type: ignore[misc]
     def _refused(self, is_present: bool, turn: _Turn) -> int:
         """The flags of an attempt that was answered 401; where a renewal explains that, its turn comes once more."""
         wire, keeper = self.wire, self.station.keeper
-        place, payload, rest, again = turn
+        place, payload, rest, has_waited = turn
         keeper.dated(wire.answer.header(_DATE), wire.sent_ns, wire.done_ns)
-        if keeper.refused(is_present, again=again) is Refusal.REAL:
+        meaning = keeper.refused(is_present, again=has_waited)
+        if meaning is Refusal.REAL:
             return 0
-        self._round = chain([(place, payload, rest, True)], self._round)
+        self._round = chain([(place, payload, rest, meaning is Refusal.WAIT)], self._round)
         return FLAG_RENEWED
 
     def _bad(self, raw_id: bytes, trial: int, failure: Failure, payload: Any, flags: int) -> Failure:

@@ -139,7 +139,7 @@ class Renewal:
         self._not_before_ns = now_ns + int(pause_s * S)
 
     def refused(self, generation: int, now_ns: int, *, again: bool = False) -> Refusal:
-        """A request that carried that generation was answered 401; `again`: it had been refused before, and sent again.
+        """A request that carried that generation was answered 401; `again`: it has waited for a renewal since its last.
 
         After AGAIN and WAIT that generation is sent by nobody any more.
         """

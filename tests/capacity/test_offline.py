@@ -138,10 +138,10 @@ def test_a_latency_limit_lies_within_one_level_of_the_truth(seed: int) -> None:
     [({}, 20), ({"servers": 2, "service_s": 0.04, "spread": 1.0}, 9)],
 )
 def test_intervals_printed_as_95_percent_hold_the_truth(settings: dict[str, float], truth: int) -> None:
-    """In at least 18 of 20 searches, and no limit lies more than one level beside it."""
+    """In at least 18 of 20 searches, and no limit lies more than one level above it or two below."""
     limits = [binding(find_limit(queue(**settings, seed=seed), P95)) for seed in range(20)]
     assert sum(limit.low <= truth <= (limit.high or truth) for limit in limits) >= 18
-    assert all(abs((limit.level or 0) - truth) <= 1 for limit in limits)
+    assert all(-2 <= (limit.level or 0) - truth <= 1 for limit in limits)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

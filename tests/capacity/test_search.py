@@ -122,8 +122,8 @@ def test_nothing_that_fails_ends_at_the_cap() -> None:
     assert max(trial.level for trial in history) == 50
 
 
-def test_a_level_that_contradicts_itself_is_looked_at_closely() -> None:
-    """4 users passed, 6 failed, 5 did both: no more halving, but a long look near there."""
+def test_a_level_that_contradicts_itself_ends_the_halving() -> None:
+    """4 users passed, 6 were rejected, 5 did both: four are held, and close looks follow."""
     history = in_order(
         *WARM,
         shown(4, bad=(0, 0)),
@@ -134,9 +134,11 @@ def test_a_level_that_contradicts_itself_is_looked_at_closely() -> None:
     )
     step = next_step(ASKED, history)
     assert isinstance(step, Trial)
-    assert step.purpose == "refine"
-    assert 3 <= step.level <= 5
-    assert step.rule.min_s == step.rule.max_s
+    assert (step.level, step.purpose) == (4, "confirm")
+    look = next_step(ASKED, in_order(*history, shown(4, "confirm", bad=(0, 0), total=3200)))
+    assert isinstance(look, Trial)
+    assert look.purpose == "refine"
+    assert look.rule.min_s == look.rule.max_s
 
 
 def test_a_failing_hold_lowers_the_limit() -> None:

@@ -7,7 +7,7 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capacity import stats
@@ -60,6 +60,7 @@ def test_nearest_rank_refuses_what_has_no_percentile(values, q):
 
 
 @given(st.integers(1, 60), st.sampled_from([0.05, 0.5, 0.9, 0.95]), st.sampled_from([0.8, 0.95]))
+@settings(deadline=None)
 def test_percentile_interval_is_the_narrowest_with_half_the_error_in_each_tail(count, q, confidence):
     """Whole binomial sums in fractions give the same two ranks, or find none."""
     quantile, tail = Fraction(str(q)), (1 - Fraction(str(confidence))) / 2

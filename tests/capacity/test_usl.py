@@ -5,7 +5,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from capacity import usl
@@ -107,6 +107,7 @@ def test_three_points_leave_nothing_for_standard_errors():
 
 
 @given(st.lists(st.tuples(st.integers(1, 500), st.floats(0.01, 1e5)), min_size=3, max_size=12))
+@settings(deadline=None)
 def test_any_positive_points_give_a_law_within_its_bounds(points):
     """Whatever was measured, 0 <= sigma <= 1, kappa >= 0, lambda > 0, or a sentence about the number of points."""
     users, rps = zip(*points, strict=True)

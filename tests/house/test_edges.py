@@ -75,6 +75,7 @@ EDGES = {
     "monitor/workspace.py": "asks Azure Monitor Logs, and waits before it asks again",
     "capacity/archive.py": "writes packages into an archive",
     "capacity/begin.py": "makes the run folder, with the time of the start",
+    "capacity/deploying/asked.py": "reads redline.toml",
     "capacity/drive.py": "runs Locust",
     "capacity/recorded.py": "reads run folders, writes renderings",
     "capacity/local_endpoint.py": "runs the local endpoint",

@@ -27,7 +27,7 @@ class User:
     secret: str | None = None  # of the request in flight
     waiting_from_s: float | None = None
     again: bool = False
-    refused_s: float | None = None  # the first 401 of this request
+    refused_s: float | None = None  # the 401 for which it waited
 
 
 class Conversation(RuleBasedStateMachine):
@@ -79,6 +79,9 @@ class Conversation(RuleBasedStateMachine):
                 assert self.running
                 self.running = False
                 self.ended_s.append((self.now_s, True))
+        if not self.renewal.must_wait:
+            for user in self.users:
+                user.waiting_from_s = None
 
     def _answer(self) -> None:
         """The issuer gives what is good at this moment."""
@@ -116,12 +119,12 @@ class Conversation(RuleBasedStateMachine):
             user.again, user.refused_s = False, None
             return
         meaning = self.renewal.refused(generation, self.now_ns, again=user.again)
-        user.refused_s = self.now_s if user.refused_s is None else user.refused_s
         if meaning is Refusal.REAL and self.renewal.renews and self.renewal.lost is None and user.again:
+            assert user.refused_s is not None
             assert self.asked_s[-1] >= user.refused_s
             assert not self.running
-        user.again = meaning is not Refusal.REAL
-        user.refused_s = user.refused_s if user.again else None
+        user.again = meaning is Refusal.WAIT
+        user.refused_s = self.now_s if user.again else None
         if meaning is not Refusal.REAL:
             self.known_refused.add(generation)
         if meaning is Refusal.AGAIN:

@@ -1,0 +1,1 @@
+"""Files for systemd, containers, Kubernetes, GitHub Actions and Jenkins, filled in for what redline.toml says."""
