@@ -34,6 +34,8 @@ COUNTED = ("pass", "fail", "undecided")
 """Outcomes of trials that say something about their level: no warm-up, no unfair measurement."""
 BATCHES, LEAST_BATCHES, LEAST_IN_BATCH = 24, 8, 5
 MOST_LEVELS = 12
+LEAST_ATTEMPTS = 100
+"""A level with fewer was left at once, mostly because it failed: its percentiles say little."""
 _ABORTED = FAILURE_NUMBER[Failure.ABORTED]
 _ASKED = ("command", "scenario_path", "payload", "headers", "deadline_ns", "expect_json", "users", "thresholds")
 _ASKED_OF_ENDPOINT = ("scoring_uri", "hosting", "deployment", "instances", "max_concurrent")
@@ -78,7 +80,7 @@ def standing_of(found: Recorded, verdict: Verdict | None, *, is_fair: bool) -> S
     plan = found.run.plan
     levels = tuple(_levels(plan, verdict, found.rows))
     limits = {} if verdict is None else {one.goal: _limit(one.level, one.low, one.high) for one in verdict.limits}
-    if not levels:
+    if not levels and not limits:
         raise RedlineError(f"{found.run.folder} holds no level to compare", f"redline report limit {found.run.folder}")
     return Standing(
         name=plan.endpoint.name,
@@ -175,7 +177,9 @@ def _levels(plan: Plan, verdict: Verdict | None, rows: Rows) -> list[LevelStandi
             if one.outcome in COUNTED:
                 by_users.setdefault(one.users, []).append(one.number)
         found = [(users, kept[np.isin(kept["trial"], numbers)]) for users, numbers in by_users.items()]
-    most = sorted(((users, own) for users, own in found if len(own)), key=lambda one: -len(one[1]))[:MOST_LEVELS]
+    most = sorted(((users, own) for users, own in found if len(own) >= LEAST_ATTEMPTS), key=lambda one: -len(one[1]))[
+        :MOST_LEVELS
+    ]
     return [_level(users, own) for users, own in sorted(most, key=lambda one: one[0])]
 
 
