@@ -170,7 +170,7 @@ zone = "Europe/Vienna"
     ],
 )
 def test_the_files_follow_redline_toml(kind: str, file: str, words: tuple[str, ...], tmp_path: Path) -> None:
-    """Schedule, zone and the way to sign in are those of the endpoint,."""
+    """Schedule, zone and the way to sign in are those of the endpoint."""
     (tmp_path / "redline.toml").write_text(AZURE, encoding="utf-8")
     told = redline(tmp_path, "export", kind, "Churn_2", "--out", "out")
     assert told.code == 0, told.err
