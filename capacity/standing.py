@@ -35,7 +35,7 @@ COUNTED = ("pass", "fail", "undecided")
 BATCHES, LEAST_BATCHES, LEAST_IN_BATCH = 24, 8, 5
 MOST_LEVELS = 12
 LEAST_ATTEMPTS = 100
-"""A level with fewer was left at once, mostly because it failed: its percentiles say little."""
+"""A level of a search with fewer was left at once, mostly because it failed: its percentiles say little."""
 _ABORTED = FAILURE_NUMBER[Failure.ABORTED]
 _ASKED = ("command", "scenario_path", "payload", "headers", "deadline_ns", "expect_json", "users", "thresholds")
 _ASKED_OF_ENDPOINT = ("scoring_uri", "hosting", "deployment", "instances", "max_concurrent")
@@ -177,7 +177,8 @@ def _levels(plan: Plan, verdict: Verdict | None, rows: Rows) -> list[LevelStandi
             if one.outcome in COUNTED:
                 by_users.setdefault(one.users, []).append(one.number)
         found = [(users, kept[np.isin(kept["trial"], numbers)]) for users, numbers in by_users.items()]
-    most = sorted(((users, own) for users, own in found if len(own) >= LEAST_ATTEMPTS), key=lambda one: -len(one[1]))[
+    least = 1 if verdict is None else LEAST_ATTEMPTS
+    most = sorted(((users, own) for users, own in found if len(own) >= least), key=lambda one: -len(one[1]))[
         :MOST_LEVELS
     ]
     return [_level(users, own) for users, own in sorted(most, key=lambda one: one[0])]

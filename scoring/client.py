@@ -23,6 +23,7 @@ from urllib3.exceptions import HTTPError, IncompleteRead, InvalidChunkLength
 
 from scoring.attempt import FLAG_NEW_CONNECTION, Attempt, Failure
 from scoring.endpoint import Endpoint, request_headers
+from scoring.errors import causes_of
 from scoring.redact import redact
 from scoring.scenario import Payload, Scenario, judge, why_not
 from scoring.text import harmless
@@ -241,7 +242,7 @@ def _broken(error: Exception, seen: _Seen) -> tuple[Failure, str]:
     """The failure behind what requests, urllib3, http.client or the socket raised, and the cause in words."""
     if isinstance(error, _TooLarge):
         return Failure.BODY_TOO_LARGE, str(error)
-    causes = list(_causes(error))
+    causes = list(causes_of(error))
     if seen.first_byte_ns is None and any(isinstance(cause, http.client.RemoteDisconnected) for cause in causes):
         return Failure.EMPTY_REPLY, "the connection was closed without an answer"
     if any(_is_cut(cause) for cause in causes):
@@ -267,18 +268,6 @@ def _is_cut(cause: BaseException) -> bool:
     if isinstance(cause, IncompleteRead | http.client.IncompleteRead):
         return True
     return cause.args[:1] == ("Response ended prematurely",)
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and what it wraps, outermost first: libraries keep a cause in `args`, in `reason` or in the chain."""
-    seen: list[BaseException] = []
-    rest: list[object] = [error]
-    while rest:
-        item = rest.pop(0)
-        if isinstance(item, BaseException) and item not in seen:
-            seen.append(item)
-            rest += [*item.args, getattr(item, "reason", None), item.__cause__, item.__context__]
-    yield from seen
 
 
 def _held(key: str | None) -> tuple[str, ...]:

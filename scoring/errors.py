@@ -6,6 +6,7 @@ hint: something that can be typed
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import IntEnum
 
 
@@ -32,3 +33,15 @@ class RedlineError(Exception):
 
     def __str__(self) -> str:
         return self.message
+
+
+def causes_of(error: BaseException) -> Iterator[BaseException]:
+    """The error and what it wraps, outermost first: libraries keep a cause in `args`, in `reason` or in the chain."""
+    seen: list[BaseException] = []
+    rest: list[object] = [error]
+    while rest:
+        item = rest.pop(0)
+        if isinstance(item, BaseException) and item not in seen:
+            seen.append(item)
+            rest += [*item.args, getattr(item, "reason", None), item.__cause__, item.__context__]
+    yield from seen

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from localazure.http1 import BadRequestError, Request
 from localazure.identity.faults import Faults
 from localazure.protocol import READ_BUFFER_BYTES, Connection
-from localazure.telemetry.door import bytes_of
-from localazure.telemetry.replies import Reply, json_reply
+from localazure.telemetry.door import send, unreadable
+from localazure.telemetry.replies import Reply
 
 Route = Callable[[Request], Reply]
 CONTROL = "/redline/"
@@ -29,15 +29,7 @@ class ControlDoor:
         self._loop = loop
 
     def handle(self, connection: Connection, request: Request) -> None:
-        reply = self._reply(request)
-        if reply.hangs:
-            return
-        close = not request.keep_alive
-        data = bytes_of(reply, close=close, is_head=request.method == "HEAD")
-        if reply.wait_s:
-            self._loop.call_later(reply.wait_s, lambda: connection.answer(data, close=close))
-        else:
-            connection.answer(data, close=close)
+        send(self._reply(request), connection, request, self._loop)
 
     def _reply(self, request: Request) -> Reply:
         wait_s = 0.0
@@ -59,8 +51,7 @@ class ControlDoor:
         return self._route(request)
 
     def unreadable(self, problem: BadRequestError) -> bytes:
-        reply = json_reply({"error": {"code": "BadRequest", "message": problem.message}}, problem.status)
-        return bytes_of(reply, close=True)
+        return unreadable(problem)
 
     def gone(self, connection: Connection) -> None:
         """The caller has left; its answer will find no connection."""

@@ -33,8 +33,7 @@ class Door:
         future.add_done_callback(lambda done: self._send(connection, request, done))
 
     def unreadable(self, problem: BadRequestError) -> bytes:
-        reply = json_reply({"error": {"code": "BadRequest", "message": problem.message}}, problem.status)
-        return bytes_of(reply, close=True)
+        return unreadable(problem)
 
     def gone(self, connection: Connection) -> None:
         """The caller has left; its answer will find no connection."""
@@ -46,14 +45,25 @@ class Door:
             reply = json_reply({"error": {"code": "InternalServerError", "message": "the local service failed"}}, 500)
         else:
             reply = done.result()
-        if reply.hangs:
-            return
-        close = not request.keep_alive
-        data = bytes_of(reply, close=close, is_head=request.method == "HEAD")
-        if reply.wait_s:
-            self._loop.call_later(reply.wait_s, lambda: connection.answer(data, close=close))
-        else:
-            connection.answer(data, close=close)
+        send(reply, connection, request, self._loop)
+
+
+def send(reply: Reply, connection: Connection, request: Request, loop: asyncio.AbstractEventLoop) -> None:
+    """The reply is on its way, now or after its wait; one that hangs never is."""
+    if reply.hangs:
+        return
+    close = not request.keep_alive
+    data = bytes_of(reply, close=close, is_head=request.method == "HEAD")
+    if reply.wait_s:
+        loop.call_later(reply.wait_s, lambda: connection.answer(data, close=close))
+    else:
+        connection.answer(data, close=close)
+
+
+def unreadable(problem: BadRequestError) -> bytes:
+    """The answer to what is no request."""
+    reply = json_reply({"error": {"code": "BadRequest", "message": problem.message}}, problem.status)
+    return bytes_of(reply, close=True)
 
 
 def bytes_of(reply: Reply, *, close: bool, is_head: bool = False) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from requests.utils import get_environ_proxies
 from urllib3.exceptions import HTTPError, NameResolutionError
 
 from scoring.controlplane.refusals import RestError
+from scoring.errors import causes_of
 from scoring.redact import redact
 from scoring.text import harmless
 from scoring.wire import tls_context
@@ -120,7 +121,7 @@ def _unreached(what: str, url: str, error: Exception) -> RestError:
     """No answer: the cause in words, and what can be typed. An error of certificates is not worth a second try."""
     if isinstance(error, RestError):
         return error
-    causes = list(_causes(error))
+    causes = list(causes_of(error))
     host = host_of(url)
     if any(isinstance(cause, requests.exceptions.SSLError | ssl.SSLError) for cause in causes):
         words = next((str(c) for c in causes if isinstance(c, ssl.SSLCertVerificationError)), str(causes[-1]))
@@ -139,18 +140,6 @@ def _unreached(what: str, url: str, error: Exception) -> RestError:
         )
     words = harmless(redact(str(causes[-1]) or type(causes[-1]).__name__), max_chars=200)
     return RestError(f"{what}: {host} cannot be reached: {words}", f"curl -sv {origin_of(url)}", code=UNREACHABLE)
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and what it wraps, outermost first."""
-    seen: list[BaseException] = []
-    rest: list[object] = [error]
-    while rest:
-        item = rest.pop(0)
-        if isinstance(item, BaseException) and item not in seen:
-            seen.append(item)
-            rest += [*item.args, getattr(item, "reason", None), item.__cause__, item.__context__]
-    yield from seen
 
 
 def check_encrypted(url: str, what: str) -> None:

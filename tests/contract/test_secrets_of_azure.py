@@ -44,7 +44,30 @@ REFUSED = ("doctor", "load by entra")
 def forms_of(secret: str) -> dict[str, bytes]:
     """The secret in every encoding that a program may write by accident, its two halves among them."""
     raw = secret.encode()
-    found = {
+    found = _texts(secret)
+    shifted = {
+        f"{name} after {shift}": encode(b"x" * shift + raw)[4 : -4 or None]
+        for name, encode in (("base64", _base64), ("URL-safe base64", _urlsafe), ("base32", _base32), ("ascii85", _a85))
+        for shift in range(5)
+    }
+    wide = {f"as {code}": secret.encode(code) for code in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")}
+    around = {
+        f"{name} {ending}": encode(text.encode())[4:-4]
+        for name, encode in (("base64", _base64), ("hex", lambda data: data.hex()))
+        for ending, text in (
+            ("of Bearer", f"Bearer {secret}"),
+            ("of user", f"me:{secret}"),
+            ("of JSON", json.dumps(secret)),
+        )
+    }
+    texts = {**found, **shifted, **around}
+    return {name: text.encode() for name, text in texts.items()} | wide
+
+
+def _texts(secret: str) -> dict[str, str]:
+    """The secret as texts: cut, spelled, quoted and escaped."""
+    raw = secret.encode()
+    return {
         "plain": secret,
         "upper case": secret.upper(),
         "lower case": secret.lower(),
@@ -89,23 +112,6 @@ def forms_of(secret: str) -> dict[str, bytes]:
         "shell word": shlex.quote(secret),
         "octal": "".join(f"\\{byte:03o}" for byte in raw),
     }
-    shifted = {
-        f"{name} after {shift}": encode(b"x" * shift + raw)[4 : -4 or None]
-        for name, encode in (("base64", _base64), ("URL-safe base64", _urlsafe), ("base32", _base32), ("ascii85", _a85))
-        for shift in range(5)
-    }
-    wide = {f"as {code}": secret.encode(code) for code in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")}
-    around = {
-        f"{name} {ending}": encode(text.encode())[4:-4]
-        for name, encode in (("base64", _base64), ("hex", lambda data: data.hex()))
-        for ending, text in (
-            ("of Bearer", f"Bearer {secret}"),
-            ("of user", f"me:{secret}"),
-            ("of JSON", json.dumps(secret)),
-        )
-    }
-    texts = {**found, **shifted, **around}
-    return {name: text.encode() for name, text in texts.items()} | wide
 
 
 def _base64(data: bytes) -> str:

@@ -61,24 +61,18 @@ def test_each_watch_runs_as_it_is_written(place: str, served: Served) -> None:
     assert told.code == 0, told.err
 
 
-def test_the_search_runs_as_it_is_written(served: Served) -> None:
-    """Both files say the same words, and the report that they publish is there."""
-    words = commands()["load-test.yml limit"]
-    assert words == commands()["jenkins limit"]
-    told = run(served, [*words, "--budget", "10s", "--out", "searched"])
-    assert told.code in (0, 3), told.err + told.out  # so short a budget may end before the limit is settled
-    for name in ("summary.md", "junit.xml", "report.html"):
-        assert (served.folder / "searched" / name).is_file()
-
-
-def test_the_comparison_runs_as_it_is_written(served: Served) -> None:
-    """Both files say the same words; a run that is compared with itself has not fallen."""
-    words = commands()["load-test.yml compare"]
-    assert words == commands()["jenkins compare"]
-    assert served.load("--users", "1", "--for", "2s").code == 0
-    assert run(served, ["compare", "run", "--save-baseline", "baseline.json"]).code == 0
-    told = run(served, words)
+def test_the_scheduled_search_and_its_comparison_run_as_they_are_written(served: Served) -> None:
+    """Both files say the same words: the limit is found, its report is there, and a run like its baseline passes."""
+    limit, compare = commands()["load-test.yml limit"], commands()["load-test.yml compare"]
+    assert (limit, compare) == (commands()["jenkins limit"], commands()["jenkins compare"])
+    told = run(served, limit)
     assert told.code == 0, told.err + told.out
+    for name in ("summary.md", "junit.xml", "report.html"):
+        assert (served.folder / "run" / name).is_file()
+    assert run(served, ["compare", "run", "--save-baseline", "baseline.json"]).code == 0
+    told = run(served, compare)
+    assert told.code == 0, told.err + told.out
+    assert "limit of rejected<=0.1%" in told.out
     assert list((served.folder / "compared").glob("*.md"))
 
 
