@@ -29,7 +29,7 @@ from scoring.text import harmless
 
 LOG = "locust.log"
 SOURCES = Path(__file__).resolve().parent.parent
-LOCUSTFILE = {"limit": "find_limit.py", "load": "closed_loop.py"}
+LOCUSTFILE = {"limit": "find_limit.py", "load": "closed_loop.py", "open load": "open_loop.py"}
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "LD_LIBRARY_PATH")
 """All of ours that the child's environment holds: a LOCUST_* setting of the shell would change the measurement, and a
 secret could be read there. What the credential needs goes through a pipe."""
@@ -72,7 +72,7 @@ def run(
     with (folder / LOG).open("wb") as log, _Interrupts() as interrupts:
         (folder / LOG).chmod(0o600)
         child = subprocess.Popen(
-            command(plan.command),
+            command("open load" if plan.is_open and plan.command == "load" else plan.command),
             cwd=folder,
             env=child_environment(environ, folder.absolute(), writing, taking, os.getpid()),
             stdin=subprocess.DEVNULL,

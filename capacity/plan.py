@@ -37,6 +37,7 @@ _MEASURES = (
     "duration_s",
     "thresholds",
 )
+_MEASURES_OF_OPEN = ("rps", "last_rps", "spacing", "replay", "speed")
 _MEASURES_OF_ENDPOINT = (
     "scoring_uri",
     "hosting",
@@ -67,6 +68,13 @@ class Plan:
     users: int | None = None  # load only
     duration_s: float | None = None  # load only
     thresholds: tuple[str, ...] = ()  # load only: goal texts
+    is_open: bool = False  # an open loop: requests are due at a rate, over a pool of `max_users` connections
+    max_rps: float | None = None  # limit only, of an open loop
+    rps: float | None = None  # load only, of an open loop
+    last_rps: float | None = None  # load only: the rate rises or falls evenly to this one over duration_s
+    spacing: str = "poisson"  # of an open loop: one of capacity.arrivals.SPACINGS
+    replay: str | None = None  # load only, of an open loop: a file of instants, or a run folder, sent again
+    speed: float = 1.0  # of a replay
 
     def __post_init__(self) -> None:
         if self.command not in COMMANDS:
@@ -81,9 +89,15 @@ class Plan:
                 )
 
     @property
+    def most_rps(self) -> float | None:
+        """The highest rate of an open loop, where one is told."""
+        return max((rps for rps in (self.rps, self.last_rps, self.max_rps) if rps is not None), default=None)
+
+    @property
     def most_users(self) -> int:
         """The users to spawn: the fixed number of a load, the cap of a search."""
-        return self.users if self.command == "load" and self.users is not None else self.max_users
+        fixed = self.users if self.command == "load" and not self.is_open else None
+        return self.max_users if fixed is None else fixed
 
 
 def plan_as_json(plan: Plan) -> dict[str, Any]:
@@ -108,7 +122,7 @@ def configuration_hash(plan: Plan) -> str:
 
     Budgets, seed, need and where the key comes from are left out: they change how long one looks, not at what.
     """
-    measured = {name: getattr(plan, name) for name in _MEASURES}
+    measured = {name: getattr(plan, name) for name in (*_MEASURES, *(_MEASURES_OF_OPEN if plan.is_open else ()))}
     endpoint = asdict(plan.endpoint)
     place = {name: endpoint[name] for name in _MEASURES_OF_ENDPOINT}
     text = json.dumps({**measured, "endpoint": place}, sort_keys=True, separators=(",", ":"))

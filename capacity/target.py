@@ -9,6 +9,7 @@ from typing import Any
 
 from capacity.goals import parse_goal, with_defaults
 from capacity.need import parse_need
+from capacity.openload import Shape, load_fields
 from capacity.plan import Plan
 from scoring.endpoint import Endpoint, Hosting, with_access
 from scoring.errors import RedlineError
@@ -66,23 +67,15 @@ def limit_plan(
 
 
 def load_plan(
-    target: Target, users: int, duration: str, thresholds: Sequence[str], harm_budget: int, seed: int
+    target: Target, shape: Shape, duration: str | None, thresholds: Sequence[str], harm_budget: int, seed: int
 ) -> Plan:
-    """The plan of `redline load`: so many users for so long, and the goals it must keep."""
+    """The plan of `redline load`: how much is sent for how long, and the goals it must keep."""
     for text in thresholds:
         parse_goal(text)
-    duration_s = seconds_of("--for", duration)
-    return Plan(
-        command="load",
-        **_common(target, endpoint_of(target)),
-        max_users=users,
-        harm_budget=harm_budget,
-        budget_s=duration_s,
-        seed=seed,
-        users=users,
-        duration_s=duration_s,
-        thresholds=tuple(thresholds),
-    )
+    shape = shape if duration is None else replace(shape, duration_s=seconds_of("--for", duration))
+    common, thresholds = _common(target, endpoint_of(target)), tuple(thresholds)
+    fields = load_fields(shape)
+    return Plan(command="load", **common, **fields, harm_budget=harm_budget, seed=seed, thresholds=thresholds)
 
 
 def scenario_of(plan: Plan) -> Scenario:

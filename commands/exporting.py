@@ -45,6 +45,7 @@ def azure_load_testing(
     """Write a test that Azure Load Testing runs: Locust file, config.yaml, requirements.txt and what they need."""
     from capacity.azureloadtesting import PACKAGES, exported_test
     from capacity.begin import versions
+    from capacity.openload import Shape
     from capacity.target import Target, load_plan, scenario_of
     from scoring.files import file_bytes
 
@@ -58,7 +59,7 @@ def azure_load_testing(
         deadline=deadline,
         any_body=expect_any_body,
     )
-    plan = load_plan(target, users, duration, tuple(threshold or ("errors<=1%",)), 300, 1)
+    plan = load_plan(target, Shape(users), duration, tuple(threshold or ("errors<=1%",)), 300, 1)
     found = versions()
     archive = f"redline-{found['redline']}.zip"
     ca = None if plan.endpoint.ca_file is None else file_bytes(Path(plan.endpoint.ca_file))

@@ -17,6 +17,7 @@ import numpy as np
 from capacity.plan import Plan
 from capacity.summary import RECORD_DTYPE
 from capacity.validity import Health
+from locustfiles import _progress
 from locustfiles._gate import Hold
 from locustfiles._station import RunningHold, Station
 from locustfiles._tally import Rows, Tally, Tick, rows_of
@@ -90,20 +91,28 @@ class LocalCrew:
         wait_until(lambda: station.is_stopping or station.is_free, 90.0)
         if station.is_stopping or station.lost is not None:
             return nothing_held(hold, station.lost)
-        running = RunningHold(station, hold)
-        tally = Tally(hold.slow_ns, hold.transient_s)
+        running, pool = RunningHold(station, hold), Pool(len(station.users))
+        tally = tally_of(hold)
         kept: list[Rows] = []
         while not station.closed.wait(every_s):
             _count(running, tally, kept, keep_rows)
-            if tick(tally.tick(running.since_open_s, station.gate.in_flight, running.waited_s)):
+            now = tally.tick(running.since_open_s, station.gate.in_flight, running.waited_s, *running.exhausted)
+            pool.tell(now)
+            if tick(now):
                 station.gate.close("tick")
         station.drained.wait()
         _count(running, tally, kept, keep_rows)
-        there = len(station.users)
-        missing = None if there >= hold.level or station.is_stopping else f"{there} of {hold.level} users were there"
         opened_ns, ended_by, waited_s = running.opened_ns, str(station.gate.closed_by), running.waited_s
-        seconds, health = running.since_open_s, running.end()
-        return held(tally, kept, opened_ns, seconds, health, missing, ended_by, waited_s=waited_s, lost=station.lost)
+        counts = tally.tick(running.since_open_s, 0, waited_s, *running.exhausted)
+        pool.tell(counts)
+        spoiled = pool.ran_out(counts) if hold.is_open else self._missing(hold)
+        health = running.end()
+        return held(tally, counts, kept, opened_ns, running.since_open_s, health, spoiled, ended_by, lost=station.lost)
+
+    def _missing(self, hold: Hold) -> str | None:
+        there = len(self._station.users)
+        is_whole = there >= hold.level or self._station.is_stopping
+        return None if is_whole else f"{there} of {hold.level} users were there"
 
 
 def users_to_spawn(plan: Plan, worker_count: int) -> int:
@@ -119,8 +128,36 @@ def not_ready(crew: Crew, users: int) -> RedlineError:
     return RedlineError(f"not all {users} users could be started", "ask for fewer: --max-users or --users", Exit.UNFAIR)
 
 
+def tally_of(hold: Hold) -> Tally:
+    """Counts for the hold; in an open loop latencies count from the due time."""
+    return Tally(hold.slow_ns, hold.transient_s, "due_ns" if hold.is_open else "sent_ns")
+
+
+class Pool:
+    """Says at once when an open loop has run out of connections; `size` is how many there are."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._is_told = False
+
+    def ran_out(self, counts: Tick) -> str | None:
+        """How often a request was due while all were in use; None where none was."""
+        if not counts.exhausted_count:
+            return None
+        times = f"{counts.exhausted_count:,} request{'s were' if counts.exhausted_count > 1 else ' was'}"
+        return f"{times} due while all {self._size} connections were in use: raise --max-users"
+
+    def tell(self, counts: Tick) -> None:
+        """It has been said, if there is something to say, and once."""
+        text = self.ran_out(counts)
+        if text is not None and not self._is_told:
+            self._is_told = True
+            _progress.send("note", text=f"{text}; such requests are sent late, and their latency counts from when due")
+
+
 def held(
     tally: Tally,
+    counts: Tick,
     kept: list[Rows],
     opened_ns: int,
     seconds: float,
@@ -128,20 +165,20 @@ def held(
     spoiled: str | None,
     ended_by: str,
     *,
-    waited_s: float = 0.0,
     lost: str | None = None,
 ) -> Held:
     """The parts of a hold put together: rows by the end of the attempts, and their punctuality in the health."""
     rows = np.concatenate(kept) if kept else np.zeros(0, dtype=RECORD_DTYPE)
     rows = rows[np.argsort(rows["done_ns"], kind="stable")]
     health = replace(health, timely_ratio=tally.timely_ratio)
-    return Held(rows, opened_ns, seconds, health, spoiled, ended_by, tally.tick(seconds, 0, waited_s), lost)
+    return Held(rows, opened_ns, seconds, health, spoiled, ended_by, counts, lost)
 
 
 def nothing_held(hold: Hold, lost: str | None) -> Held:
     """The hold of a run that is being stopped, or has lost its credential."""
-    tally = Tally(hold.slow_ns, hold.transient_s)
-    return held(tally, [], monotonic_ns(), 0.0, Health(), None, "lost" if lost else "stopped", lost=lost)
+    tally = tally_of(hold)
+    why = "lost" if lost else "stopped"
+    return held(tally, tally.tick(0.0, 0), [], monotonic_ns(), 0.0, Health(), None, why, lost=lost)
 
 
 def wait_until(done: Callable[[], bool], timeout_s: float) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from capacity.arrivals import Rate
 from scoring.status import REJECTED
 
 OPEN_TO_ALL = 1 << 30
@@ -29,6 +30,18 @@ class Hold:
     backoff_s: float = 0.0  # a rejected user waits this long, or what Retry-After says
     slow_ns: tuple[int, ...] = ()  # latency thresholds of the goals
     share: int | None = None  # how many of the users are in this process; None: all
+    rate: Rate | None = None  # an open loop: requests are due at this rate, whatever the answers do
+    spacing: str = "poisson"
+    seed: int = 1
+    replay: str | None = None  # an open loop: requests are due as this file tells
+    speed: float = 1.0
+    part: int = 0  # of an open loop, this process has every `parts`-th request
+    parts: int = 1
+
+    @property
+    def is_open(self) -> bool:
+        """An open loop."""
+        return self.rate is not None or self.replay is not None
 
     @property
     def users_here(self) -> int:
@@ -42,7 +55,8 @@ def hold_as_json(hold: Hold) -> dict[str, Any]:
 
 def hold_from(document: dict[str, Any]) -> Hold:
     """The hold that `hold_as_json` wrote."""
-    return Hold(**{**document, "slow_ns": tuple(document["slow_ns"])})
+    rate = document["rate"]
+    return Hold(**{**document, "slow_ns": tuple(document["slow_ns"]), "rate": None if rate is None else Rate(**rate)})
 
 
 def share_of(total: int, worker: int, worker_count: int) -> int:
@@ -71,6 +85,7 @@ class Gate:
         self._on_drained = on_drained
         self.trial = 0
         self.level = 0  # users of all processes together
+        self.is_open_loop = False
         self.opened_ns = 0
         self.settled_ns = 0
         self.backoff_ns = 0
@@ -91,6 +106,7 @@ class Gate:
             raise ValueError(f"{self.in_flight} requests of trial {self.trial} are still in flight")
         self.trial = hold.number
         self.level = hold.level
+        self.is_open_loop = hold.is_open
         self.opened_ns = now_ns
         self.settled_ns = now_ns + int(hold.transient_s * 1e9)
         self.backoff_ns = int(hold.backoff_s * 1e9)

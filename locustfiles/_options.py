@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from capacity.arrivals import SPACINGS
 from capacity.goals import parse_goal
 from capacity.plan import Plan, plan_as_json, plan_from
 from capacity.runfolder import RUN, read_run
@@ -31,6 +32,8 @@ def add_arguments(parser: Any) -> None:
     add("--hosting", default="", choices=["", *Hosting], help="Where the endpoint runs")
     add("--goal", action="append", default=[], help="Such as 'p95<=300ms', may be repeated", **private)
     add("--max-users", type=int, default=200, help="Never more concurrent requests than this")
+    add("--rps", type=float, default=0.0, help="An open loop: requests due per second, over --max-users connections")
+    add("--spacing", default="poisson", choices=SPACINGS, help="Of an open loop")
     add("--harm-budget", type=int, default=300, help="Rejections the run may cause")
     add("--budget", default="10m", help="The longest the run may take")
     add("--deadline", default="30s", help="An answer counts until then, from connecting to the last byte")
@@ -66,6 +69,10 @@ def plan_of(options: Any, host: str | None, command: str) -> Plan:
         max_users=options.max_users,
         harm_budget=options.harm_budget,
         budget_s=parse_duration_ns(options.budget) / S,
+        is_open=options.rps > 0,
+        rps=options.rps or None,
+        spacing=options.spacing,
+        duration_s=options.run_time if isinstance(options.run_time, int) else None,
     )
 
 

@@ -19,6 +19,7 @@ from capacity.plan import Plan
 from capacity.validity import Health
 from locustfiles import _stats
 from locustfiles._answer import header_mark
+from locustfiles._arrivals import Arrivals
 from locustfiles._gate import Gate, Hold
 from locustfiles._health import Pulse
 from locustfiles._recorder import Recorder
@@ -76,6 +77,7 @@ class Station:
             None  # called when waiting for one begins or ends, or it is lost
         )
         self.gate = Gate(self._on_closed, self.drained.set)
+        self.arrivals = Arrivals() if plan.is_open else None
         self.users: list[Seat] = []
         self.free_ns = 0  # monotonic: when the last user that waits after a rejection is free again
         self.fires_events = _stats.others_listen(environment)
@@ -111,6 +113,8 @@ class Station:
         self.drained.clear()
         self.pulse.begin()
         self.gate.open(hold, monotonic_ns())
+        if self.arrivals is not None and not self.closed.is_set():
+            self.arrivals.open(hold, self.gate.opened_ns)
 
     def open_to_all(self) -> None:
         """Every user sends from now on, as Locust spawns them."""
@@ -147,6 +151,8 @@ class Station:
         self.drained.wait(STOP_WITHIN_S if self.gate.in_flight else 0)
         for user in self.users:
             user.turn.set()
+        for give in self.arrivals.free() if self.arrivals is not None else ():
+            gevent.get_hub().loop.run_callback(give, None)
         self.recorder.drain()
 
     def close(self) -> None:
@@ -154,11 +160,15 @@ class Station:
         self._drainer.kill(block=False)
         self.keeper.close()
         self.pulse.stop()
+        if self.arrivals is not None:
+            self.arrivals.stop()
         self.sweeper.stop()
         self.recorder.close()
 
     def _on_closed(self) -> None:
         self.closed_ns = monotonic_ns()
+        if self.arrivals is not None:
+            self.arrivals.close()
         self.waited_ns = self.gate.waited_ns(self.closed_ns)
         self.closed.set()
 
@@ -174,9 +184,13 @@ class Station:
             gate.close("lost")
         if self.keeper.must_wait:
             gate.pause(monotonic_ns())
+            if self.arrivals is not None:
+                self.arrivals.pause()
         elif gate.is_paused:
             gate.resume(monotonic_ns())
-            for user in self.users[: gate.admitted]:
+            if self.arrivals is not None:
+                self.arrivals.resume()
+            for user in self.users[: gate.admitted if self.arrivals is None else None]:
                 user.turn.set()
         if self.on_credential is not None:
             self.on_credential()
@@ -210,10 +224,9 @@ class RunningHold:
         station.recorder.drain()
         station.recorder.listeners.append(self._records.append)
         station.open(hold)
-        self._greenlets = [
-            gevent.spawn(station.let_in, hold),
-            gevent.spawn_later(hold.max_s, station.gate.close, "max_s"),
-        ]
+        self._greenlets = [gevent.spawn_later(hold.max_s, station.gate.close, "max_s")]
+        if not hold.is_open:
+            self._greenlets.append(gevent.spawn(station.let_in, hold))
 
     @property
     def opened_ns(self) -> int:
@@ -225,6 +238,12 @@ class RunningHold:
         station = self._station
         waited_ns = station.waited_ns if station.closed.is_set() else station.gate.waited_ns(monotonic_ns())
         return waited_ns / 1e9
+
+    @property
+    def exhausted(self) -> tuple[int, int]:
+        """Requests due while every connection was in use, and those never sent; none in a closed loop."""
+        arrivals = self._station.arrivals
+        return (0, 0) if arrivals is None else (arrivals.exhausted_count, arrivals.unsent_count)
 
     @property
     def since_open_s(self) -> float:

@@ -30,13 +30,19 @@ class Tick(Counts):
     recent_p95_ms: float | None = None  # good answers
     waited_s: float = 0.0  # the longest that users of one process waited for a credential
     renewed_count: int = 0  # answers of 401 that a renewal explains, which count nowhere else
+    exhausted_count: int = 0  # of an open loop: requests due while every connection was in use
+    unsent_count: int = 0  # of an open loop: requests due before the gate closed, and never sent
 
 
 class Tally:
-    """Adds up rows of one hold, whose times count from its opening."""
+    """Adds up rows of one hold, whose times count from its opening.
 
-    def __init__(self, slow_ns: tuple[int, ...], transient_s: float) -> None:
+    A latency counts from `from_field`: "sent_ns" in a closed loop, "due_ns" in an open one.
+    """
+
+    def __init__(self, slow_ns: tuple[int, ...], transient_s: float, from_field: str = "sent_ns") -> None:
         self._slow_ns = slow_ns
+        self._from = from_field
         self._transient_s = transient_s
         self._attempts = 0
         self._good = 0
@@ -63,8 +69,8 @@ class Tally:
         self._labels.update(labels if len(kept) == len(rows) else label_counts(kept))
         self._attempts += len(kept)
         self._late += int(np.count_nonzero(kept["sent_ns"] - kept["due_ns"] > LATE_NS))
-        latency_ns = np.where(rows["failure"] == 0, rows["done_ns"] - rows["sent_ns"], -1)
-        good_ns = (kept["done_ns"] - kept["sent_ns"])[kept["failure"] == 0]
+        latency_ns = np.where(rows["failure"] == 0, rows["done_ns"] - rows[self._from], -1)
+        good_ns = (kept["done_ns"] - kept[self._from])[kept["failure"] == 0]
         self._good += len(good_ns)
         for place, slow_ns in enumerate(self._slow_ns):
             self._slow[place] += int(np.count_nonzero(good_ns > slow_ns))
@@ -75,10 +81,17 @@ class Tally:
 
     @property
     def timely_ratio(self) -> float | None:
-        """Share of the attempts sent at most LATE_NS after their user was free to send; None of none."""
+        """Share of the attempts sent at most LATE_NS after they were due; None of none."""
         return 1 - self._late / self._attempts if self._attempts else None
 
-    def tick(self, since_open_s: float, in_flight: int, waited_s: float = 0.0) -> Tick:
+    def tick(
+        self,
+        since_open_s: float,
+        in_flight: int,
+        waited_s: float = 0.0,
+        exhausted_count: int = 0,
+        unsent_count: int = 0,
+    ) -> Tick:
         """What is known `since_open_s` after the opening."""
         rps, p95_ms = self._last_second(since_open_s)
         return Tick(
@@ -93,6 +106,8 @@ class Tally:
             recent_p95_ms=p95_ms,
             waited_s=waited_s,
             renewed_count=self._renewed,
+            exhausted_count=exhausted_count,
+            unsent_count=unsent_count,
         )
 
     def _last_second(self, since_open_s: float) -> tuple[float | None, float | None]:

@@ -1,8 +1,9 @@
 """The user class: one connection, one request in flight, every attempt judged and recorded.
 
-A user is free to send when its last answer is there, when the gate lets it in, or when its wait after a rejection is
-over: that instant is `due_ns`. `sent_ns` follows at once; on a connection yet to be opened it stands before the
-connecting, so that name look-up, connect and TLS are inside the latency (FLAG_NEW_CONNECTION marks such attempts).
+In a closed loop a user is free to send when its last answer is there, when the gate lets it in, or when its wait after
+a rejection is over: that instant is `due_ns`, and `sent_ns` follows at once. In an open loop `due_ns` stands in the
+schedule. On a connection yet to be opened `sent_ns` stands before the connecting, so that name look-up, connect and TLS
+are inside the latency (FLAG_NEW_CONNECTION marks such attempts).
 """
 
 from __future__ import annotations
@@ -10,15 +11,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain, cycle, islice
 from time import monotonic_ns
-from typing import Any
+from typing import Any, NoReturn
 
 import gevent
 from gevent.event import Event
+from greenlet import greenlet
 from locust import User
 from locust.exception import StopUser
 
 from locustfiles import _stats
 from locustfiles._answer import header_mark, retry_after_ns
+from locustfiles._arrivals import Arrivals
 from locustfiles._request import request_bytes
 from locustfiles._station import Station
 from scoring.attempt import (
@@ -36,6 +39,7 @@ from scoring.scenario import Payload, judge, why_not
 
 _EXEC_MS, _RETRY_AFTER, _DATE = map(header_mark, (b"x-ms-run-fn-exec-ms", b"Retry-After", b"Date"))
 _packed = RECORD.pack
+_to_hub = greenlet.switch  # past gevent's own hooks, as in the connection
 _Turn = tuple[int, Payload, bytes, bool]  # place of the payload, the payload, its bytes, has it waited for a renewal?
 UNAUTHORIZED = 401
 RENEWED_DETAIL = "the credential was being renewed; the request is sent again with the next one"
@@ -51,14 +55,30 @@ NO_CONTACT = frozenset(
 
 
 def score_for_ever(user: ScoringUser) -> None:
-    """The one task: attempts without end, as the gate lets the user send them."""
+    """The one task: attempts without end, as the gate lets the user send them or as they are due."""
     station = user.station
     gate = station.gate
+    if station.arrivals is not None:
+        serve_arrivals(user, station.arrivals)
     due_ns = monotonic_ns()
     while True:
         if user.index >= gate.admitted:
             due_ns = user.wait_for_turn()
-        due_ns = user.attempt(due_ns)
+        failure = user.attempt(due_ns)
+        due_ns = user.wire.done_ns if failure is None else user.rest(failure)
+
+
+def serve_arrivals(user: ScoringUser, arrivals: Arrivals) -> NoReturn:
+    """Attempts as they are due, until StopUser is raised. Who was rejected does not rest: what is due is due."""
+    while True:
+        due_ns = arrivals.next_due()
+        if due_ns is None:
+            due_ns = user.wait_for_arrival(arrivals)
+        user.is_again = False
+        user.attempt(due_ns)
+        while user.is_again and user.may_go_on():  # a renewed credential: the same request once more
+            user.is_again = False
+            user.attempt(due_ns)
 
 
 class ScoringUser(User):  # type: ignore[misc]
@@ -72,6 +92,7 @@ class ScoringUser(User):  # type: ignore[misc]
         self.turn = Event()
         self.index = 0
         self.wire: Any = None  # a Connection, made in the user's own greenlet
+        self.is_again = False  # the last attempt was refused because of a renewal, and its turn comes once more
 
     def on_start(self) -> None:
         self.wire = self.station.connection()
@@ -96,8 +117,29 @@ class ScoringUser(User):  # type: ignore[misc]
             self.turn.wait()
         return monotonic_ns()
 
-    def attempt(self, due_ns: int) -> int:
-        """One request, sent now, judged and recorded; the instant at which the user is free to send again."""
+    def wait_for_arrival(self, arrivals: Arrivals) -> int:
+        """The instant at which a request is due that is this user's to send. Raises StopUser when the run stops."""
+        give = gevent.getcurrent().switch
+        arrivals.wait(give)
+        try:
+            due_ns: int | None = _to_hub(gevent.get_hub())
+        except BaseException:
+            arrivals.leave(give)
+            raise
+        if due_ns is None or self.station.is_stopping:
+            raise StopUser
+        return due_ns
+
+    def may_go_on(self) -> bool:
+        """Whether the gate is still open, once there is a credential that may be sent."""
+        station = self.station
+        while station.gate.is_paused and not station.is_stopping:
+            self.turn.clear()
+            self.turn.wait()
+        return station.gate.closed_by is None
+
+    def attempt(self, due_ns: int) -> Failure | None:
+        """One request, sent now, judged and recorded; None where the answer is good."""
         station, wire = self.station, self.wire
         gate, scenario = station.gate, station.scenario
         turn = place, payload, rest, _ = next(self._round)
@@ -108,7 +150,7 @@ class ScoringUser(User):  # type: ignore[misc]
         failure: Failure | None = Failure.ABORTED
         gate.in_flight += 1
         sent_ns = monotonic_ns()
-        flags = FLAG_TRANSIENT if sent_ns < gate.settled_ns else 0
+        flags = FLAG_TRANSIENT if (due_ns if gate.is_open_loop else sent_ns) < gate.settled_ns else 0
         try:
             broken = wire.exchange(request, sent_ns)
             answer = wire.answer
@@ -120,7 +162,7 @@ class ScoringUser(User):  # type: ignore[misc]
                 failure = self._bad(raw_id, trial, failure, payload, flags)
             self._record(raw_id, due_ns, sent_ns, failure, flags, trial, place)
             gate.leave()
-        return wire.done_ns if failure is None else self._rest(failure)
+        return failure
 
     def _record(
         self, raw_id: bytes, due_ns: int, sent_ns: int, failure: Failure | None, flags: int, trial: int, place: int
@@ -156,6 +198,7 @@ class ScoringUser(User):  # type: ignore[misc]
         if meaning is Refusal.REAL:
             return 0
         self._round = chain([(place, payload, rest, meaning is Refusal.WAIT)], self._round)
+        self.is_again = True
         return FLAG_RENEWED
 
     def _bad(self, raw_id: bytes, trial: int, failure: Failure, payload: Any, flags: int) -> Failure:
@@ -164,7 +207,10 @@ class ScoringUser(User):  # type: ignore[misc]
         answer, expectation = wire.answer, station.scenario.expectation
         if failure is Failure.UNEXPECTED_STATUS and 300 <= answer.status < 400:
             failure = Failure.REDIRECT_REFUSED
-        users = min(station.gate.level, len(station.users)) if trial == 0 else station.gate.level
+        gate = station.gate
+        users = gate.in_flight if gate.is_open_loop else gate.level
+        if trial == 0:
+            users = min(users, len(station.users))
         if failure is not Failure.ABORTED and not flags & FLAG_RENEWED:
             station.gate.count_bad(answer.status)
         label = label_of(answer.status or None, failure)
@@ -184,7 +230,7 @@ class ScoringUser(User):  # type: ignore[misc]
             )
         return failure
 
-    def _rest(self, failure: Failure) -> int:
+    def rest(self, failure: Failure) -> int:
         """Waits after a rejection or a failed connection; the instant at which the user is free to send again."""
         station, answer = self.station, self.wire.answer
         done_ns: int = self.wire.done_ns

@@ -15,7 +15,7 @@ import gevent
 from gevent.event import Event
 
 from capacity.validity import Health
-from locustfiles._crew import Held, held, nothing_held, wait_until
+from locustfiles._crew import Held, Pool, held, nothing_held, tally_of, wait_until
 from locustfiles._gate import Hold, allowance_share, hold_as_json, hold_from, share_of
 from locustfiles._health import worst_of
 from locustfiles._station import RunningHold, Station
@@ -39,6 +39,7 @@ class _Part:
     closed_by: str | None = None
     seconds: float = 0.0
     waited_s: float = 0.0
+    exhausted: tuple[int, int] = (0, 0)
     health: Health | None = None  # with the last report
     rows: list[Rows] = field(default_factory=list)
 
@@ -75,20 +76,23 @@ class MasterCrew:
             return nothing_held(hold, self.lost)
         self._keep_rows = keep_rows
         opened_ns = self._grant(hold)
-        ended_by, spoiled = self._carry(hold, tick, every_s, opened_ns)
+        pool = Pool(self._runner.user_count)
+        ended_by, spoiled = self._carry(hold, tick, every_s, opened_ns, pool)
         self._send_close(hold)
         spoiled = self._wait_for_the_last() or spoiled
+        counts = self._tick(opened_ns)
+        pool.tell(counts)
         parts = list(self._parts.values())
         self._number = -1
         return held(
             self._tally,
+            counts,
             [rows for part in parts for rows in part.rows],
             min((part.opened_ns for part in parts if part.opened_ns), default=opened_ns),
             max((part.seconds for part in parts), default=0.0),
             worst_of([part.health for part in parts if part.health is not None]),
-            spoiled,
+            spoiled or pool.ran_out(counts),
             ended_by,
-            waited_s=max((part.waited_s for part in parts), default=0.0),
             lost=self.lost,
         )
 
@@ -118,15 +122,16 @@ class MasterCrew:
         shares = [share_of(hold.level, place, len(workers)) for place in range(len(workers))]
         now_ns = monotonic_ns()
         self._number = hold.number
-        self._tally = Tally(hold.slow_ns, hold.transient_s)
+        self._tally = tally_of(hold)
         self._parts = {worker: _Part(now_ns) for worker, share in zip(workers, shares, strict=True) if share}
-        for worker, share in zip(workers, shares, strict=True):
+        for place, (worker, share) in enumerate(zip(workers, shares, strict=True)):
             if share:
-                self._runner.send_message(HOLD, hold_as_json(_part_of(hold, share)), client_id=worker)
+                part = replace(_part_of(hold, share), part=place, parts=len(self._parts))
+                self._runner.send_message(HOLD, hold_as_json(part), client_id=worker)
         return now_ns
 
     def _carry(
-        self, hold: Hold, tick: Callable[[Tick], bool], every_s: float, opened_ns: int
+        self, hold: Hold, tick: Callable[[Tick], bool], every_s: float, opened_ns: int, pool: Pool
     ) -> tuple[str, str | None]:
         """Why the hold ended, and what spoiled it."""
         end_ns = opened_ns + int((hold.max_s + 1.0) * 1e9)
@@ -134,6 +139,7 @@ class MasterCrew:
             self._news.wait(every_s)
             self._news.clear()
             now = self._tick(opened_ns)
+            pool.tell(now)
             closed_by = {part.closed_by for part in self._parts.values() if part.closed_by is not None}
             silent = self._silent()
             if self.is_stopping:
@@ -153,7 +159,9 @@ class MasterCrew:
         seconds = max((part.seconds for part in self._parts.values()), default=0.0)
         since_open_s = seconds or (monotonic_ns() - opened_ns) / 1e9
         waited_s = max((part.waited_s for part in self._parts.values()), default=0.0)
-        return self._tally.tick(since_open_s, sum(part.in_flight for part in self._parts.values()), waited_s)
+        exhausted = (sum(part.exhausted[i] for part in self._parts.values()) for i in range(2))
+        in_flight = sum(part.in_flight for part in self._parts.values())
+        return self._tally.tick(since_open_s, in_flight, waited_s, *exhausted)
 
     def _send_close(self, hold: Hold) -> None:
         for worker in self._parts:
@@ -182,6 +190,7 @@ class MasterCrew:
         part.heard_ns = monotonic_ns()
         part.opened_ns, part.in_flight = report["opened_ns"], report["in_flight"]
         part.closed_by, part.waited_s = report["closed_by"], report["waited_s"]
+        part.exhausted = tuple(report["exhausted"])
         rows = rows_of(report["records"], part.opened_ns)
         if self._keep_rows:
             part.rows.append(rows)
@@ -270,6 +279,7 @@ class WorkerHalf:
             "closed_by": station.gate.closed_by,
             "seconds": running.since_open_s,
             "waited_s": running.waited_s,
+            "exhausted": running.exhausted,
             "health": None if health is None else asdict(health),
             "rest_ns": max(station.free_ns - monotonic_ns(), 0),
         }

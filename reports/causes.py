@@ -11,17 +11,24 @@ from scoring.told import Finding
 from scoring.units import show_count
 
 MOST = 5
+RENEWED = "D41"
+"""The rule of attempts that were answered 401 while a credential was renewed: sent again, so no failures."""
 
 
 def causes_block(findings: Sequence[Finding], *, color: bool, width: int) -> str:
     """The causes with what to do next, for a terminal; empty where nothing failed."""
     if not findings:
         return ""
-    lines = [painted("Why requests failed", "", color, bold=True)]
+    lines = [painted(causes_title(findings), "", color, bold=True)]
     for number, finding in enumerate(findings[:MOST], 1):
         lines += hung(f"{number:>3}  ", f"{_sentence(finding)}; {sure_words(finding)}", width)
         lines += hung("     next  ", finding.next_step.strip().rstrip("."), width)
     return "\n".join(lines)
+
+
+def causes_title(findings: Sequence[Finding]) -> str:
+    """What the section is about."""
+    return "Requests sent again" if all(one.rule == RENEWED for one in findings) else "Why requests failed"
 
 
 def causes_list(findings: Sequence[Finding]) -> list[str]:

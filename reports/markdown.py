@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from reports.causes import causes_list
+from reports.causes import causes_list, causes_title
 from reports.certificate import certificate, fairness
 from reports.clean import harmless_copy
 from reports.codes import codes_table, failed_words
@@ -36,7 +36,7 @@ def limit_markdown(report: LimitReport, *, max_bytes: int = MAX_BYTES) -> str:
         section("Limits", _limits(clean)),
         section("Levels", _levels(clean)),
         section("Codes", _codes(clean)),
-        section("Why requests failed", "\n".join(f"- {escaped(line)}" for line in causes_list(clean.causes))),
+        section(causes_title(clean.causes), "\n".join(f"- {escaped(line)}" for line in causes_list(clean.causes))),
         section("Recommended settings", _settings(clean)),
         section("Validity certificate", _certificate(clean)),
         _origin(clean),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from capacity.openload import Shape
 from capacity.target import Target, endpoint_of, headers_of, limit_plan, load_plan
 from scoring.endpoint import Hosting
 from scoring.errors import Exit, RedlineError
@@ -105,7 +106,7 @@ def test_a_goal_or_need_that_is_none_is_refused(config: str, goal: str | None, n
 
 def test_a_load_plan_has_its_users_time_and_thresholds(config: str) -> None:
     """`load` holds so many users for so long."""
-    plan = load_plan(Target("churn", config), 8, "1.5s", ("p95<=300ms",), 300, 1)
+    plan = load_plan(Target("churn", config), Shape(8), "1.5s", ("p95<=300ms",), 300, 1)
     assert (plan.command, plan.users, plan.duration_s, plan.most_users) == ("load", 8, 1.5, 8)
     assert plan.thresholds == ("p95<=300ms",)
 
@@ -114,7 +115,7 @@ def test_a_load_plan_has_its_users_time_and_thresholds(config: str) -> None:
 def test_a_load_of_no_time_is_refused(config: str, time: str) -> None:
     """`--for 0s` measures nothing."""
     with pytest.raises(RedlineError, match="leaves no time"):
-        load_plan(Target("churn", config), 8, time, (), 300, 1)
+        load_plan(Target("churn", config), Shape(8), time, (), 300, 1)
 
 
 def test_headers_are_split_at_the_first_colon() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
@@ -34,6 +35,15 @@ def test_a_load_report_says_why_requests_failed() -> None:
     said = " ".join(load_text(report, color=False, width=100).split())
     assert "Why requests failed" in said
     assert "confidence high, explains 62 failures [D01]" in said
+
+
+@pytest.mark.parametrize("form", SAYS)
+def test_what_was_sent_again_is_no_failure(form: str) -> None:
+    """Where 401 answers during a renewal are all there is to tell, the title does not speak of failures."""
+    again = dataclasses.replace(samples.OVERLOAD, rule="D41")
+    said = SAYS[form](dataclasses.replace(samples.cliff(), causes=(again,)))
+    assert "Requests sent again" in said
+    assert "Why requests failed" not in said
 
 
 def test_the_documents_hold_the_findings_of_the_error_report() -> None:
