@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-GENERATED := docs/cli.md docs/credentials.md README.md
+GENERATED := docs/cli.md docs/credentials.md docs/checks.md README.md
 
 SHELL := /bin/bash
 

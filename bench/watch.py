@@ -1,10 +1,11 @@
 """What a watcher costs, and how punctual it is while endpoints hang.
 
-    python bench/watch.py [--endpoints 50] [--hanging 2] [--every 30s] [--for 30m]
+    python bench/watch.py [--endpoints 50] [--hanging 2] [--failing 0] [--every 30s] [--for 30m]
 
 All endpoints and the webhook are one server of this process; the hanging ones answer nothing before their deadline,
-20 s. Prints one JSON document: how late checks began (ms after they were due), CPU seconds, resident memory, threads
-and file descriptors of the watcher, checks by outcome, missed checks, notices.
+20 s, and the failing ones answer ten times well and ten times 500, again and again. Prints one JSON document: how late
+checks began (ms after they were due), CPU seconds, resident memory, threads and file descriptors of the watcher after a
+minute and at the end, checks by outcome, missed checks, notices.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -26,32 +28,35 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 SAMPLE_S = 5.0
+SPELL = 10
+BACKLOG = 512
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--endpoints", type=int, default=50)
     parser.add_argument("--hanging", type=int, default=2)
+    parser.add_argument("--failing", type=int, default=0)
     parser.add_argument("--every", default="30s")
     parser.add_argument("--for", dest="duration", default="30m")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, server() as (address, notices):
         folder = Path(name)
         config = folder / "redline.toml"
-        config.write_text(toml(address, given.endpoints, given.hanging, given.every))
+        config.write_text(toml(address, given.endpoints, given.hanging, given.failing, given.every))
         words = ["watch", "--config", str(config), "--state", str(folder / "state"), "--for", given.duration]
         process = subprocess.Popen([sys.executable, "-m", "cli", *words], cwd=ROOT, stderr=subprocess.DEVNULL)
         samples = list(sampled(process))
         with sqlite3.connect(folder / "state" / "health.sqlite3") as store:
-            print(json.dumps({**figures(store), **cost(samples), "notices": notices}, indent=1))
+            figures_of = {**figures(store), **cost(samples), "notice_count": len(notices), "notices": notices[-10:]}
+            print(json.dumps(figures_of, indent=1))
 
 
-def toml(address: str, endpoints: int, hanging: int, every: str) -> str:
+def toml(address: str, endpoints: int, hanging: int, failing: int, every: str) -> str:
     checks = f'checks = {{ every = "{every}", deadline = "20s", slo = "99.9%" }}'
-    rows = [
-        f'[endpoints.e{place}]\nscoring_uri = "{address}/{"hang" if place < hanging else "score"}"\n{checks}\n'
-        for place in range(endpoints)
-    ]
+    paths = ["hang"] * hanging + [f"fail/{place}" for place in range(failing)]
+    paths += ["score"] * (endpoints - len(paths))
+    rows = [f'[endpoints.e{place}]\nscoring_uri = "{address}/{path}"\n{checks}\n' for place, path in enumerate(paths)]
     return "".join(rows) + f'[alerts]\nwebhook = "{address}/hook"\n'
 
 
@@ -59,6 +64,7 @@ def toml(address: str, endpoints: int, hanging: int, every: str) -> str:
 def server() -> Iterator[tuple[str, list[str]]]:
     """The address of the server, and the notices that its webhook gets."""
     notices: list[str] = []
+    asked: Counter[str] = Counter()
     ended = Event()
 
     class Handler(BaseHTTPRequestHandler):
@@ -69,7 +75,9 @@ def server() -> Iterator[tuple[str, list[str]]]:
                 return
             if self.path == "/hook":
                 notices.append(json.loads(body)["title"])
-            self.send_response(200)
+            asked[self.path] += 1
+            is_bad = self.path.startswith("/fail/") and asked[self.path] // SPELL % 2 == 1
+            self.send_response(500 if is_bad else 200)
             self.send_header("Content-Length", "2")
             self.end_headers()
             self.wfile.write(b"{}")
@@ -77,7 +85,7 @@ def server() -> Iterator[tuple[str, list[str]]]:
         def log_message(self, *_: object) -> None:
             return
 
-    listening = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    listening = type("Server", (ThreadingHTTPServer,), {"request_queue_size": BACKLOG})(("127.0.0.1", 0), Handler)
     listening.daemon_threads, listening.block_on_close = True, False
     Thread(target=listening.serve_forever, daemon=True).start()
     try:
@@ -119,10 +127,18 @@ def figures(store: sqlite3.Connection) -> dict[str, Any]:
 
 
 def cost(samples: list[dict[str, float]]) -> dict[str, Any]:
-    """The first sample after a minute, the last, and the highest."""
-    first = samples[min(int(60 / SAMPLE_S), len(samples) - 1)]
+    """The first sample after a minute, the last, the highest, and by how much the memory has grown in between."""
+    first, last = samples[min(int(60 / SAMPLE_S), len(samples) - 1)], samples[-1]
     highest = {name: max(sample[name] for sample in samples) for name in first}
-    return {"after_a_minute": first, "at_the_end": samples[-1], "highest": highest}
+    grown = last["rss_kb"] / first["rss_kb"] - 1
+    each_minute = [int(sample["rss_kb"]) for sample in samples[int(60 / SAMPLE_S) - 1 :: int(60 / SAMPLE_S)]]
+    return {
+        "after_a_minute": first,
+        "at_the_end": last,
+        "highest": highest,
+        "rss_growth_ratio": round(grown, 4),
+        "rss_kb_each_minute": each_minute,
+    }
 
 
 if __name__ == "__main__":

@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 
 from capacity.goals import GoalKind, parse_goal
 from capacity.sizing import AZURE_TARGET_UTILISATION, rejected_ratio, sizing
+from capacity.validity import REMEDIES
 from capacity.verdict import Kind, Level, Limit, Sizing, Verdict
 from scoring.endpoint import Endpoint, Hosting
 from scoring.units import MS, show_ms
 
 DEFAULT_REJECT_GOAL = 0.001
+IN_FLIGHT_RATIO = 0.2
+"""λ·R and the number of requests that the settings let in may differ by this much without a reason."""
 TIMEOUT_SHARE = 2.0
 """A time-out of so many times the slow answers at the limit cuts off what hangs, not what is only slow."""
 SPIKE_SHARE = 1.5
@@ -64,19 +67,43 @@ def context(verdict: Verdict, limit: Limit, endpoint: Endpoint) -> Advice:
     """What must be known to use the rest: a knee below the limit, a client at its end, a hosting that limits advice."""
     why = []
     if verdict.knee_users is not None and verdict.knee_users < limit.low:
-        knee = users_words(verdict.knee_users)
-        why.append(f"throughput hardly grows beyond {knee}: more in flight only wait longer")
+        knee = verdict.unit.words(verdict.knee_users)
+        more = "more requests" if verdict.unit.is_open else "more in flight"
+        why.append(f"throughput hardly grows beyond {knee}: {more} only wait longer")
     if verdict.kind is Kind.CLIENT_LIMITED:
-        why.append(
-            "the load generator was at its end, so the endpoint carries at least this: measure again with more "
-            "Locust processes or machines to learn how much more"
-        )
+        why.append("the load generator was at its end, so the endpoint carries at least this; to learn how much more:")
+        why += REMEDIES
     why += {
         None: ["the hosting is not known: give --hosting or `hosting` in redline.toml to get settings to paste"],
         Hosting.ACI: ["ACI runs one container and never rejects: requests queue, and no replica setting applies"],
         Hosting.LOCAL: ["a local container never rejects: requests queue, and no Azure setting applies"],
     }.get(endpoint.hosting, [])
     return Advice(why=tuple(why))
+
+
+def in_flight(verdict: Verdict, limit: Limit, endpoint: Endpoint, spacing: str) -> Advice:
+    """Of an open loop: λ·R, the requests in flight at the limit, beside the number that the settings let in, and why
+    they differ where they do by more than a fifth."""
+    admitted = endpoint.expected_admitted
+    kept = [row for row in verdict.levels if row.in_flight_mean is not None]
+    if not verdict.unit.is_open or admitted is None or not kept:
+        return Advice()
+    row = min(kept, key=lambda row: abs(row.users - (limit.low if limit.level is None else limit.level)))
+    mean = row.in_flight_mean or 0.0
+    said = f"at {verdict.unit.words(row.users)} λ·R is {mean:.3g} requests in flight, the settings let in {admitted}"
+    if abs(mean - admitted) <= IN_FLIGHT_RATIO * admitted:
+        return Advice(why=(said,))
+    return Advice(why=(f"{said}: {_why_in_flight(mean > admitted, limit, spacing)}",))
+
+
+def _why_in_flight(is_above: bool, limit: Limit, spacing: str) -> str:
+    if is_above:
+        return "the front end queues, an autoscaler adds replicas, or the settings are not those of redline.toml"
+    if parse_goal(limit.goal).kind is GoalKind.LATENCY:
+        return f"`{limit.goal}` is missed by requests that wait, long before all places are taken"
+    if spacing == "poisson":
+        return "requests that arrive at random come in bursts, and the free places are for these"
+    return "answers that take longer than most hold places while the next requests come, whatever the mean"
 
 
 def slots(verdict: Verdict, limit: Limit, endpoint: Endpoint) -> Advice:
@@ -92,6 +119,9 @@ def slots(verdict: Verdict, limit: Limit, endpoint: Endpoint) -> Advice:
         return Advice(
             known, (f"{name} {configured}: as configured, not judged, for `instances` is not known", WORKERS_WHY)
         )
+    if verdict.unit.is_open:
+        known = {name: str(configured), "WORKER_COUNT": str(configured)}
+        return Advice(known, (f"{name} {configured}: as configured; a search without --open judges it", WORKERS_WHY))
     advised = _slots_in_time(limit, configured, admitted)
     seen = _admitted_as_seen(verdict, admitted)
     why = f"{name} {configured}: {seen}"
@@ -119,8 +149,13 @@ def replicas(
     """Instances (managed), or least and most replicas (AKS, Kubernetes), for the need."""
     if endpoint.hosting not in REPLICATED:
         return Advice()
-    wanted = [_for_rate(verdict, limit, endpoint, slot_count, need_rps)] if need_rps is not None else []
-    wanted += [_for_users(limit, endpoint, need_users)] if need_users is not None else []
+    wanted = []
+    if need_rps is not None:
+        wanted = [
+            _for_rate(verdict, limit, endpoint, slot_count, need_rps),
+            _in_proportion(verdict, limit, endpoint, need_rps),
+        ]
+    wanted += [_for_users(verdict, limit, endpoint, need_users)] if need_users is not None else []
     found = joined([advice for _, advice in wanted])
     counts = [count for count, _ in wanted if count is not None]
     return joined([found, _replica_settings(endpoint, max(counts), found.sizing)]) if counts else found
@@ -155,8 +190,22 @@ def _for_rate(
     return sized.replicas, Advice(why=tuple(why), sizing=(sized,))
 
 
-def _for_users(limit: Limit, endpoint: Endpoint, need_users: int) -> tuple[int | None, Advice]:
+def _in_proportion(verdict: Verdict, limit: Limit, endpoint: Endpoint, need_rps: float) -> tuple[int | None, Advice]:
+    """Replicas for a rate, in proportion to what the measured instances carried in an open loop."""
+    if endpoint.instances is None or not verdict.unit.is_open:
+        return None, Advice()
+    low_rps = verdict.unit.amount(limit.low)
+    count = math.ceil(need_rps * endpoint.instances / low_rps)
+    carried = f"{endpoint.instances} carried {low_rps:.3g}, the low end of the interval of `{limit.goal}`"
+    return count, Advice(why=(f"{count} replicas for {need_rps:g} requests/s: {carried}, taken in proportion",))
+
+
+def _for_users(verdict: Verdict, limit: Limit, endpoint: Endpoint, need_users: int) -> tuple[int | None, Advice]:
     """Replicas for a number of users, in proportion to what the measured instances carried."""
+    if verdict.unit.is_open:
+        return None, Advice(
+            why=(f"replicas for {users_words(need_users)} are not known from a rate: search without --open",)
+        )
     if endpoint.instances is None:
         return None, Advice(
             why=(f"replicas for {users_words(need_users)} are not known: give instances in redline.toml",)
@@ -198,12 +247,14 @@ def service_time(verdict: Verdict, limit: Limit, endpoint: Endpoint) -> Service 
     if told:
         slowest = max((told[0], told[-1]), key=lambda row: row.server_p50_ms or 0.0)
         service_ms = (slowest.server_p50_ms or 0.0) + skew_ms
-        return Service(service_ms / 1000, f"server time {show_ms(service_ms)} at {users_words(slowest.users)}")
+        return Service(service_ms / 1000, f"server time {show_ms(service_ms)} at {verdict.unit.words(slowest.users)}")
     alone_s = ((rows[0].p50_ms or 0.0) + skew_ms) / 1000
-    busy_s = _slot_time_when_full_s(rows, limit, endpoint)
+    busy_s = None if verdict.unit.is_open else _slot_time_when_full_s(rows, limit, endpoint)
     if busy_s is not None and busy_s > alone_s:
         return Service(busy_s, f"{show_ms(1000 * busy_s)} per slot when all are busy, network included")
-    return Service(alone_s, f"latency {show_ms(1000 * alone_s)} at {users_words(rows[0].users)}, network included")
+    return Service(
+        alone_s, f"latency {show_ms(1000 * alone_s)} at {verdict.unit.words(rows[0].users)}, network included"
+    )
 
 
 def _mean_over_median_ms(row: Level) -> float:
@@ -250,7 +301,7 @@ def _slow_answer(verdict: Verdict, limit: Limit) -> tuple[float, str] | None:
         known = [(row.p999_ms, "p99.9"), (row.p99_ms, "p99"), (row.max_ms, "slowest answer")]
         for value_ms, word in known:
             if value_ms is not None and row.users <= limit.low:
-                return value_ms, f"{word} of {show_ms(value_ms)} at {users_words(row.users)}"
+                return value_ms, f"{word} of {show_ms(value_ms)} at {verdict.unit.words(row.users)}"
     return None
 
 

@@ -8,18 +8,19 @@ Cinlar 1975): after `t` seconds it stands at the integral of the rate.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
+from capacity.plan import SPACINGS
 from scoring.units import S
 
-SPACINGS = ("poisson", "constant")
 _AT_ONCE = 1024
 Floats = NDArray[np.float64]
+Instants = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,16 @@ class Rate:
     @property
     def is_ramp(self) -> bool:
         return self.end_rps != self.first_rps
+
+    def at(self, seconds: float) -> float:
+        """Requests per second after so many seconds.
+
+        >>> Rate(10.0).at(3), Rate(0, 10, 4).at(2), Rate(0, 10, 4).at(9)
+        (10.0, 5.0, 10.0)
+        """
+        if not self.is_ramp:
+            return self.first_rps
+        return self.first_rps + (self.end_rps - self.first_rps) * min(seconds / self.over_s, 1.0)
 
     def count_within(self, seconds: float) -> float:
         """How many requests are due in the first seconds, in the mean.
@@ -82,16 +93,17 @@ def due_times(rate: Rate, spacing: str, seed: int, *, part: int = 0, parts: int 
     return islice(_timed(rate, points), part, None, parts)
 
 
-def replayed(instants_ns: Iterable[int], *, speed: float = 1.0, part: int = 0, parts: int = 1) -> Iterator[int]:
-    """The recorded instants as due times from 0 on, in order, `speed` times as fast.
+def replayed(instants_ns: Instants, *, speed: float = 1.0, part: int = 0, parts: int = 1) -> Iterator[int]:
+    """The recorded instants, which ascend, as due times from 0 on: `speed` times as fast, parts as in `due_times`.
 
-    >>> list(replayed([7_000, 5_000, 9_000], speed=2))
+    >>> list(replayed(np.array([5_000, 7_000, 9_000]), speed=2))
     [0, 1000, 2000]
     """
     if not (math.isfinite(speed) and speed > 0):
         raise ValueError(f"speed {speed} is not above 0")
-    ordered = sorted(instants_ns)
-    return iter([round((instant - ordered[0]) / speed) for instant in ordered[part::parts]])
+    since_ns = instants_ns[part::parts] - instants_ns[:1].sum()
+    due_ns = since_ns if speed == 1 else np.rint(since_ns / speed).astype(np.int64)
+    return (due for first in range(0, len(due_ns), _AT_ONCE) for due in due_ns[first : first + _AT_ONCE].tolist())
 
 
 def _timed(rate: Rate, points: Iterator[Floats]) -> Iterator[int]:

@@ -16,6 +16,7 @@ from typing import Any
 from scipy.special import ndtr
 
 from capacity.standing import LevelStanding, Measured, Standing
+from scoring.errors import RedlineError
 
 LIMIT, PERCENTILE, RATE, FAILED = "limit", "percentile", "rate", "failed"
 SUREST = 0.9999
@@ -40,7 +41,7 @@ class Change:
 
     kind: str  # LIMIT, PERCENTILE, RATE or FAILED
     name: str  # the goal, "p95", "completed_rps", "failed_ratio"
-    users: int | None  # the level; None for limits
+    users: int | None  # the level, in the unit of both standings; None for limits
     before: Measured
     after: Measured
     change_ratio: float | None  # after / before - 1; None where before is 0
@@ -72,7 +73,16 @@ class Comparison:
 
 
 def compared(before: Standing, after: Standing, tolerance: Tolerance) -> Comparison:
-    """What changed from one run to the other. Levels are compared where both runs held them."""
+    """What changed from one run to the other. Levels are compared where both runs held them.
+
+    RedlineError (exit 2) for an open loop beside a closed one: users and rates are no figures of one kind.
+    """
+    if before.unit != after.unit:
+        is_open = {True: "an open loop", False: "a closed loop"}
+        raise RedlineError(
+            f"{before.where} is {is_open[before.unit.is_open]} and {after.where} is {is_open[after.unit.is_open]}",
+            "compare runs of one kind: make the later one with --open too, or both without",
+        )
     changes = [
         _change(LIMIT, goal, None, before.limits[goal], after.limits[goal], tolerance)
         for goal in before.limits

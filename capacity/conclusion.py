@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import sqrt
 from typing import TYPE_CHECKING
 
 from capacity.evidence import (
@@ -23,9 +24,11 @@ from capacity.evidence import (
     tolerates_rejections,
 )
 from capacity.goals import NOT_LOAD_LABELS, REJECTED_LABELS, Goal
+from capacity.looks import goal_belief
 from capacity.stats import clopper_pearson_upper, log_evidence, spent_confidence
 from capacity.summary import Evidence, Seen, levels_of
-from capacity.threshold import SIDE, belief, interval, log_factor, most_likely_level
+from capacity.threshold import SIDE, Belief, interval, most_likely_level
+from capacity.unit import Unit
 from capacity.validity import Health, reasons
 from capacity.verdict import Client, Cost, Kind, Level, Limit, Trial, Verdict
 from scoring.attempt import Failure
@@ -38,6 +41,8 @@ BESIDE = 0.02
 """Rates this close to the limit, as a share of it, speak for its bound."""
 KNEE_SHARE = 0.95
 """Throughput has stopped growing where it reaches this share of its peak."""
+OUTRUN_SHARE = 0.9
+"""A rate of which less than this share is answered well has outrun the endpoint."""
 
 
 def conclude(asked: Asked, history: Sequence[Seen], kind: Kind, *, interrupted: bool = False) -> Verdict:
@@ -54,7 +59,7 @@ def conclude(asked: Asked, history: Sequence[Seen], kind: Kind, *, interrupted: 
         limits=limits,
         binding_goal=binding.goal if binding else None,
         first_rejected_users=min((t.level for t in steady_trials(history) if t.has_rejections), default=None),
-        knee_users=knee(levels),
+        knee_users=knee_of_rates(levels, Unit(asked.per_second)) if asked.per_second else knee(levels),
         peak_rps=max((level.timed_rps or 0.0 for level in levels), default=0.0),
         levels=levels,
         rejected_count=sum(trial.rejected_count for trial in trials),
@@ -67,9 +72,10 @@ def conclude(asked: Asked, history: Sequence[Seen], kind: Kind, *, interrupted: 
         ),
         trials=tuple(_row(trial, asked.goals) for trial in history),
         warm_up_s=_warm_up_s(history),
-        little_residual_ratio=_little_residual(levels),
+        little_residual_ratio=None if asked.per_second else _little_residual(levels),
         first_seen=_first_seen(trials),
         interrupted=interrupted,
+        per_second=asked.per_second,
     )
 
 
@@ -81,7 +87,9 @@ def _limits(asked: Asked, history: Sequence[Seen], kind: Kind) -> tuple[Limit, .
     return tuple(
         _missed(goal, pooled[low][i])
         if goal in blamed and pooled
-        else _limit(goal, {level: items[i] for level, items in pooled.items()}, kind, asked)
+        else _limit(
+            goal, {level: items[i] for level, items in pooled.items()}, kind, asked, goal_belief(asked, history, i)
+        )
         for i, goal in enumerate(asked.goals)
     )
 
@@ -90,14 +98,13 @@ def _missed(goal: Goal, here: Evidence) -> Limit:
     return Limit(goal.text, 0, 0, 0, False, _bound(here), here.bad, here.total)
 
 
-def _limit(goal: Goal, levels: dict[int, Evidence], kind: Kind, asked: Asked) -> Limit:
+def _limit(goal: Goal, levels: dict[int, Evidence], kind: Kind, asked: Asked, told: Belief | None) -> Limit:
     """The middle of what is believed, where some level speaks against the goal; else the most likely tried level."""
     if not levels:
         return Limit(goal.text, None, 0, None, False, None, 0, 0)
     low: int
     high: int | None
-    if any(log_factor(item, goal.allowed_ratio) < 0 for item in levels.values()):
-        told = belief(levels, goal.allowed_ratio, asked.worth)
+    if told is not None:
         level, low, high = min(told.told(asked.careful), asked.max_level), told.level(SIDE), told.level(1.0 - SIDE)
         low = int(low * asked.low_margin)
     else:
@@ -152,6 +159,20 @@ def knee(levels: Sequence[Level]) -> int | None:
     return next(users for users, rate in rates.items() if rate >= KNEE_SHARE * peak)
 
 
+def knee_of_rates(levels: Sequence[Level], unit: Unit) -> int | None:
+    """The highest rate that good answers still follow; None where none has clearly outrun them above it."""
+    timed = [row for row in levels if row.timed_rps is not None]
+    followed = [row.users for row in timed if row.completed_rps >= OUTRUN_SHARE * unit.amount(row.users)]
+    knee_level = max(followed, default=0)
+    outrun = any(_most_rps(row) < OUTRUN_SHARE * unit.amount(row.users) for row in timed if row.users > knee_level)
+    return knee_level if followed and outrun else None
+
+
+def _most_rps(row: Level) -> float:
+    """Two standard deviations of a Poisson count above the rate seen."""
+    return row.completed_rps + 2 * sqrt(row.completed_rps / row.seconds)
+
+
 def _first_seen(trials: Sequence[Seen]) -> dict[str, int]:
     labels = sorted({label for trial in trials for label in trial.labels_all})
     lost = {str(Failure.AUTH_FAILED): trial.level for trial in trials if trial.lost is not None}
@@ -194,6 +215,10 @@ def _client(history: Sequence[Seen], kind: Kind, goals: Sequence[Goal]) -> Clien
         timely_ratio=min((h.timely_ratio for h in told if h.timely_ratio is not None), default=None),
         cpu_ratio=max((h.cpu_ratio for h in told if h.cpu_ratio is not None), default=None),
         run_queue_ratio=max((h.run_queue_ratio for h in told if h.run_queue_ratio is not None), default=None),
+        late_p99_ms=max((1000 * h.late_p99_s for h in told if h.late_p99_s is not None), default=None),
+        canary_count=sum(trial.client.canary_count for trial in history if trial.client is not None),
+        ceiling_rps=min((h.ceiling_rps for h in told if h.ceiling_rps is not None), default=None),
+        ceiling_ratio=max((h.ceiling_ratio for h in told if h.ceiling_ratio is not None), default=None),
     )
 
 
@@ -238,16 +263,17 @@ def _reason(asked: Asked, history: Sequence[Seen], kind: Kind, binding: Limit | 
     level = binding.level if binding else None
     goal = binding.goal if binding else "the goals"
     if kind is Kind.FOUND:
-        return f"{goal} holds up to {_load(asked, level)} and is missed above"
+        return f"{goal} holds up to {_load(asked, level or 0)} and is missed above"
     if kind is Kind.AT_LEAST:
         tried = max(trial.level for trial in history)
-        return f"every goal held at {_load(asked, level)}, and nothing clearly failed up to {_number(asked, tried)}"
+        held, most = _load(asked, level or 0), Unit(asked.per_second).number(tried)
+        return f"every goal held at {held}, and nothing clearly failed up to {most}"
     if kind is Kind.MISSED_AT_ZERO_LOAD:
         return f"{goal} is missed at {'the lowest rate' if asked.per_second else 'one user'}: not a matter of load"
     if kind is Kind.CLIENT_LIMITED:
         return f"the load generator was the wall at {_load(asked, history[-1].level)}: {'; '.join(history[-1].invalid)}"
     if kind is Kind.NOT_A_LOAD_PROBLEM:
-        return _not_load_reason(history[-1])
+        return _not_load_reason(asked, history[-1])
     if kind is Kind.NOT_STEADY and changes(history):
         return "a light load took longer and longer to answer: the endpoint changed while it was measured"
     if kind is Kind.NOT_STEADY:
@@ -262,19 +288,15 @@ def _reason(asked: Asked, history: Sequence[Seen], kind: Kind, binding: Limit | 
     return f"the time budget of {asked.budget_s:.0f} s is spent before the limit was found"
 
 
-def _load(asked: Asked, level: int | None) -> str:
-    return f"{_number(asked, level)} requests/s" if asked.per_second else f"{level} users"
+def _load(asked: Asked, level: int) -> str:
+    return Unit(asked.per_second).words(level)
 
 
-def _number(asked: Asked, level: int | None) -> str:
-    return f"{(level or 0) / asked.per_second:g}" if asked.per_second else str(level)
-
-
-def _not_load_reason(trial: Seen) -> str:
+def _not_load_reason(asked: Asked, trial: Seen) -> str:
     if trial.lost is not None:
         since_s = trial.started_s + trial.seconds - trial.waited_s
         return f"nothing could be sent after {since_s:.0f} s, the credential could not be renewed: {trial.lost}"
     told = {label: count for label, count in trial.labels_all.items() if label in NOT_LOAD_LABELS}
     label = max(told, key=lambda key: told[key])
     total = sum(trial.labels_all.values())
-    return f"{told[label]} of {total} answers at {trial.level} users were {label}, which no load explains"
+    return f"{told[label]} of {total} answers at {_load(asked, trial.level)} were {label}, which no load explains"

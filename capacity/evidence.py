@@ -13,7 +13,7 @@ from itertools import pairwise
 from math import sqrt
 
 from capacity.goals import Goal, GoalKind
-from capacity.stats import rank_shift, sprt
+from capacity.stats import rank_shift, sliced_dispersion, sprt
 from capacity.summary import Evidence, Seen
 from capacity.watch import EVIDENCE
 
@@ -21,7 +21,7 @@ STEADY_BAND = 1.25
 PLAIN, OVERRULED_Z = 1.5, 4.0
 MOVED, MOVED_FLOOR_S, MOVED_Z = 0.15, 0.002, 3.0
 NEIGHBOURS = 1.3
-PRIOR_TRIALS = 3.0
+PRIOR_SLICES, FEW, PRIOR_TRIALS = 2.0, 2.4, 3.0
 OPEN_HINTS, HINT_RATIO = ("rise", "halve"), 0.8
 WARM_UP, PAUSE, REFINE, CONFIRM, GUARD, RECOVER = "warm-up", "pause", "refine", "confirm", "guard", "recover"
 
@@ -207,43 +207,51 @@ def pooled_by_level(history: Sequence[Seen], goals: Sequence[Goal]) -> dict[int,
     """Per level and goal all current evidence in one, each level as clustered as those around it."""
     trials = current_trials(history, goals)
     kept = {level: at_level(trials, level) for level in sorted({trial.level for trial in trials})}
-    pooled = [_spread_over({n: [trial.evidence[i] for trial in kept[n]] for n in kept}) for i in range(len(goals))]
+    pooled = [_spread_over(kept, i) for i in range(len(goals))]
     return {level: tuple(by_level[level] for by_level in pooled) for level in kept}
 
 
-def _spread_over(items: dict[int, list[Evidence]]) -> dict[int, Evidence]:
-    """Evidence of one goal. Clusters cannot be seen where nothing was bad, and hardly in one short trial, so the
-    dispersion of a level is the mean of those within a factor NEIGHBOURS: weighted by its own square and bad answers
-    where they are few, and by all answers, whichever is larger. Where most answers are bad there is none to share."""
-    pooled = {level: pool(told) for level, told in items.items()}
-    between = {level: _between(told, pooled[level]) for level, told in items.items()}
-    spread = {}
-    for level, item in pooled.items():
-        if 2 * item.bad >= item.total:
-            spread[level] = item
-            continue
-        near = [n for n in pooled if max(n, level) <= NEIGHBOURS * min(n, level)]
-        few = [n for n in near if 2 * pooled[n].bad < pooled[n].total]
-        by_bad = _mean([(d := pooled[n].dispersion * between[n], d * d * pooled[n].bad) for n in few])
-        by_total = _mean([(told.dispersion, told.total) for n in near for told in items[n]])
-        spread[level] = Evidence(item.bad, item.total, max(by_bad, by_total))
+def _spread_over(kept: dict[int, list[Seen]], i: int) -> dict[int, Evidence]:
+    """Evidence of one goal. Clusters cannot be seen where nothing was bad, and hardly in one short trial, so levels
+    within a factor NEIGHBOURS share what they show. Where most answers are bad there is none to share."""
+    pooled = {level: pool([trial.evidence[i] for trial in trials]) for level, trials in kept.items()}
+    few = [level for level, item in pooled.items() if 2 * item.bad < item.total]
+    spread = dict(pooled)
+    for level in few:
+        near = [n for n in few if max(n, level) <= NEIGHBOURS * min(n, level)]
+        rough = _mean([(pooled[n].dispersion, pooled[n].bad) for n in near])
+        shared = _shared_dispersion([kept[n] for n in near], i, rough)
+        spread[level] = Evidence(pooled[level].bad, pooled[level].total, shared)
     return spread
+
+
+def _shared_dispersion(levels: Sequence[Sequence[Seen]], i: int, rough: float) -> float:
+    """By the slices of the close looks; while these show little, `rough`, that of clusters inside single trials, counts
+    as PRIOR_SLICES more, and what lies above 1 is raised as Student's distribution is wider than the normal one."""
+    close = [trial.evidence[i].slices for trials in levels for trial in trials if trial.purpose in (REFINE, CONFIRM)]
+    told, count = sliced_dispersion([slices for slices in close if slices])
+    known = PRIOR_SLICES + count
+    dispersion = 1.0 + max((PRIOR_SLICES * rough + count * told) / known - 1.0, 0.0) * (1.0 + FEW / known)
+    return dispersion * _between([[trial.evidence[i] for trial in trials] for trials in levels], dispersion)
+
+
+def _between(levels: Sequence[Sequence[Evidence]], dispersion: float) -> float:
+    """By how much trials at one level differ more than the dispersion explains; at least 1. PRIOR_TRIALS count as if
+    they differed by just so much."""
+    chi_squared, count = 0.0, 0
+    for items in levels:
+        bad, total = sum(item.bad for item in items), sum(item.total for item in items)
+        if bad:
+            ratio = bad / total
+            squares = sum((item.bad - item.total * ratio) ** 2 / item.total for item in items if item.total)
+            chi_squared += squares / (ratio * (1.0 - ratio)) / dispersion
+            count += len(items) - 1
+    return max(1.0, (PRIOR_TRIALS + chi_squared) / (PRIOR_TRIALS + count))
 
 
 def _mean(weighted: Sequence[tuple[float, float]]) -> float:
     weight = sum(share for _, share in weighted)
     return sum(value * share for value, share in weighted) / weight if weight else 1.0
-
-
-def _between(items: list[Evidence], whole: Evidence) -> float:
-    """By how much trials at one level differ more than their own dispersions explain; at least 1."""
-    told = [item for item in items if item.total]
-    if len(told) < 2 or whole.bad in (0, whole.total):
-        return 1.0
-    ratio = whole.bad / whole.total
-    squares = sum((item.bad - item.total * ratio) ** 2 / item.total for item in told) / whole.dispersion
-    chi_squared = squares / (ratio * (1 - ratio))
-    return max(1.0, (PRIOR_TRIALS + chi_squared) / (PRIOR_TRIALS + len(told) - 1))
 
 
 def failing_goals(trials: Sequence[Seen], goals: Sequence[Goal]) -> tuple[Goal, ...]:

@@ -57,6 +57,7 @@ class Counts:
     slow_count: tuple[int, ...]  # good answers slower than each latency goal, in the order of the goals
     labels: dict[str, int]  # label → attempts, good ones included
     rejected_count: int  # transient included
+    answered_count: int = 0  # transient included
 
 
 def parse_goal(text: str) -> Goal:

@@ -14,22 +14,26 @@ import numpy as np
 from capacity.conclusion import conclude
 from capacity.evidence import PAUSE
 from capacity.goals import Goal, parse_goal
-from capacity.plan import Plan
+from capacity.overload import PhaseKind, Shown
+from capacity.plan import DEFAULT_MAX_RPS, Plan
 from capacity.search import Asked, Trial
 from capacity.summary import Rows, Seen, seen
+from capacity.unit import PER_SECOND
 from capacity.validity import Health
 from capacity.verdict import Kind, Verdict
 from scoring.units import S
 
 OPENED, ENDED = "opened", "ended"
+BEYOND = frozenset(PhaseKind)
+"""Purposes of what is held after the search, on which its verdict does not rest."""
 
 
-def opened_line(trial: Trial, started_s: float, opened_ns: int) -> dict[str, Any]:
+def opened_line(trial: Trial, started_s: float, opened_ns: int, *, is_open: bool = False) -> dict[str, Any]:
     """What must be known of a trial while it runs; `opened_ns` is monotonic, like the times in attempts.bin."""
     return {
         "kind": OPENED,
         "number": trial.number,
-        "users": trial.level,
+        **_at(trial.level, is_open),
         "purpose": trial.purpose,
         "started_s": started_s,
         "opened_ns": opened_ns,
@@ -43,7 +47,7 @@ def ended_line(trial: Seen) -> dict[str, Any]:
     return {
         "kind": ENDED,
         "number": trial.number,
-        "users": trial.level,
+        **_at(trial.level, trial.due_count is not None),
         "purpose": trial.purpose,
         "started_s": trial.started_s,
         "seconds": trial.seconds,
@@ -56,16 +60,39 @@ def ended_line(trial: Seen) -> dict[str, Any]:
         "lost": trial.lost,
         "rejected_count": trial.rejected_count,
         "status_count": trial.labels_all,
+        "unsent_count": trial.unsent_count,
+        "exhausted": trial.exhausted,
     }
+
+
+def phase_line(phase: Shown, client: Health, *, is_open: bool = False) -> dict[str, Any]:
+    """What became of a phase beyond the limit."""
+    told = {name: value for name, value in asdict(phase).items() if name not in ("phase", "level")}
+    level = _at(phase.level, is_open)
+    return {"kind": ENDED, **level, "purpose": str(phase.phase), **told, "client": asdict(client)}
 
 
 def asked_of(plan: Plan) -> Asked:
     """What a plan asks the search for."""
-    return Asked(tuple(map(parse_goal, plan.goals)), plan.max_users, plan.budget_s, plan.harm_budget)
+    goals = tuple(map(parse_goal, plan.goals))
+    if not plan.is_open:
+        return Asked(goals, plan.max_users, plan.budget_s, plan.harm_budget)
+    most = round((plan.max_rps or DEFAULT_MAX_RPS) * PER_SECOND)
+    return Asked(goals, most, plan.budget_s, plan.harm_budget, PER_SECOND)
+
+
+def _at(level: int, is_open: bool) -> dict[str, float]:
+    """The level under the name of its unit."""
+    return {"rps": level / PER_SECOND} if is_open else {"users": level}
+
+
+def _level_of(line: dict[str, Any]) -> int:
+    return round(line["rps"] * PER_SECOND) if "rps" in line else int(line["users"])
 
 
 def history_from(lines: Sequence[dict[str, Any]], rows: Rows, goals: Sequence[Goal]) -> list[Seen]:
     """The trials that the lines and the attempts tell of, the one cut short included."""
+    lines = [line for line in lines if line.get("purpose") not in BEYOND]
     opened = {line["number"]: line for line in lines if line.get("kind") == OPENED}
     ended = {line["number"]: line for line in lines if line.get("kind") == ENDED}
     return [
@@ -96,7 +123,7 @@ def _trial(opened: dict[str, Any], ended: dict[str, Any] | None, rows: Rows, goa
         own,
         goals,
         number=opened["number"],
-        level=opened["users"],
+        level=_level_of(opened),
         purpose=opened["purpose"],
         started_s=opened["started_s"],
         seconds=ended["seconds"] if ended else last_s,
@@ -107,4 +134,7 @@ def _trial(opened: dict[str, Any], ended: dict[str, Any] | None, rows: Rows, goa
         client=Health(**client) if client else None,
         waited_s=ended.get("waited_s", 0.0) if ended else 0.0,
         lost=ended.get("lost") if ended else None,
+        is_open="rps" in opened,
+        unsent_count=ended.get("unsent_count", 0) if ended else 0,
+        exhausted=ended.get("exhausted") if ended else None,
     )

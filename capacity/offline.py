@@ -11,6 +11,7 @@ from capacity.evidence import PAUSE
 from capacity.goals import Counts, latency_goals, parse_goal
 from capacity.search import Asked, Pause, Trial, next_step
 from capacity.summary import RECORD_DTYPE, Rows, Seen, seen
+from capacity.unit import PER_SECOND
 from capacity.validity import Health
 from capacity.verdict import RateLimit, RateVerdict, Verdict
 from capacity.watch import Watch
@@ -19,8 +20,6 @@ from scoring.status import REJECTED
 from scoring.units import S
 
 DRAIN_MAX_S = 30.0
-PER_SECOND = 100
-"""Rates are searched in hundredths of a request per second."""
 LOOK_EVERY_S = 0.02
 """Between answers that failed the watch is asked this often, as the live search asks it at its ticks."""
 
@@ -154,13 +153,14 @@ class _Tally:
         self._slow_s = tuple((goal.slow_ns or 0) / S for goal in latency_goals(trial.rule.goals))
         self._slow = [0] * len(self._slow_s)
         self._labels: dict[str, int] = {}
-        self._attempts = self._good = self._rejected = 0
+        self._attempts = self._good = self._rejected = self._answered = 0
         self._look_at_s = float("-inf")
 
     def stop(self, row: Row) -> bool:
         """Whether the trial ends with this row; times count from the start of the trial."""
         _, sent_s, latency_s, status = row
         self._rejected += status in REJECTED
+        self._answered += 1
         if sent_s >= self._trial.transient_s:
             self._count(latency_s, status)
         elapsed_s = sent_s + latency_s - self._trial.transient_s
@@ -180,7 +180,8 @@ class _Tally:
                 self._slow[i] += latency_s > slow_s
 
     def _ends(self, elapsed_s: float) -> bool:
-        counts = Counts(elapsed_s, self._attempts, self._good, tuple(self._slow), self._labels, self._rejected)
+        counted = (self._attempts, self._good, tuple(self._slow), self._labels)
+        counts = Counts(elapsed_s, *counted, self._rejected, self._answered)
         verdict = self._watch.see(counts)
         if verdict is None and self._rejected >= self._trial.allowance:
             verdict = "allowance"

@@ -8,23 +8,44 @@ that a user takes from one request to the next when nothing is slow: the median 
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+
 import numpy as np
 from numpy.typing import NDArray
 
 Latencies = NDArray[np.int64]
 
 
-def corrected(latency_ns: Latencies) -> Latencies:
-    """The latencies with those that were left out, ascending. Without any there is nothing to correct.
+def corrected_percentiles(ascending_ns: Latencies, shares: Sequence[float]) -> Iterator[int]:
+    """Nearest-rank percentiles of the latencies with those that were left out, which are counted, never made.
 
-    >>> corrected(np.array([10, 10, 10, 45])).tolist()
-    [10, 10, 10, 15, 25, 35, 45]
+    >>> list(corrected_percentiles(np.array([10, 10, 10, 45]), [0.5, 0.6, 0.99]))
+    [15, 25, 45]
     """
-    ordered = np.sort(latency_ns)
-    every_ns = int(ordered[(len(ordered) - 1) // 2]) if len(ordered) else 0
-    if every_ns <= 0:
-        return ordered
-    extra = np.maximum(ordered // every_ns - 1, 0)
-    step = np.arange(int(extra.sum())) - np.repeat(np.cumsum(extra) - extra, extra) + 1
-    added = np.repeat(ordered, extra) - step * every_ns
-    return np.sort(np.concatenate((ordered, added)))
+    every_ns = int(ascending_ns[(len(ascending_ns) - 1) // 2])
+    slow_ns = ascending_ns[np.searchsorted(ascending_ns, 2 * every_ns) :] if every_ns > 0 else ascending_ns[:0]
+    total = len(ascending_ns) + int((slow_ns // max(every_ns, 1) - 1).sum())
+    for share in shares:
+        rank = max(math.ceil(Fraction(str(share)) * total), 1)
+        yield _smallest_with(rank, ascending_ns, slow_ns, every_ns)
+
+
+def _smallest_with(rank: int, ascending_ns: Latencies, slow_ns: Latencies, every_ns: int) -> int:
+    """The smallest value with at least `rank` at or below it, by bisection."""
+    low, high = int(ascending_ns[0]), int(ascending_ns[-1])
+    while low < high:
+        middle = (low + high) // 2
+        below = int(np.searchsorted(ascending_ns, middle, "right")) + _added_up_to(middle, slow_ns, every_ns)
+        low, high = (low, middle) if below >= rank else (middle + 1, high)
+    return low
+
+
+def _added_up_to(most_ns: int, slow_ns: Latencies, every_ns: int) -> int:
+    """How many of L - E, L - 2E … E, of all slow L, are at most `most_ns`."""
+    if not len(slow_ns):
+        return 0
+    last = slow_ns // every_ns - 1
+    first = np.maximum(-((most_ns - slow_ns) // every_ns), 1)
+    return int(np.maximum(last - first + 1, 0).sum())

@@ -6,18 +6,22 @@ import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from capacity.arrivals import SPACINGS
-from capacity.replay import read_instants
+from capacity.plan import DEFAULT_MAX_RPS, SPACINGS
 from scoring.errors import RedlineError
 from scoring.text import harmless
 from scoring.units import S, parse_rate_rps
+
+if TYPE_CHECKING:
+    from capacity.arrivals import Instants
 
 SECONDS_IN_FLIGHT = 10.0
 LEAST_POOL, MOST_POOL = 16, 1000
 """Without --max-users there are connections for SECONDS_IN_FLIGHT of the highest rate, within these bounds."""
 DEFAULT_S = 30.0
+LEAST_RPS = 1.0
+"""An open search begins here."""
 MOST_RPS = 100_000.0
 _RAMP = re.compile(r"\s*(?P<first>.+?)\s*\.\.\s*(?P<last>.+?)\s*", re.DOTALL)
 
@@ -38,6 +42,34 @@ class Shape:
     def is_open(self) -> bool:
         """Requests are due at a rate, whatever the answers do."""
         return self.rps is not None or self.replay is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """How a search sends, as a person said it: users, or with `is_open` a rate. None: not said."""
+
+    is_open: bool = False
+    max_rps: str | None = None
+    arrivals: str | None = None
+
+
+CLOSED = Rates()
+
+
+def rates_fields(rates: Rates) -> dict[str, Any]:
+    """The fields of a search's plan that an open loop has. RedlineError where they are given without it."""
+    said = (("--max-rps", rates.max_rps), ("--arrivals", rates.arrivals))
+    alone = [option for option, value in said if value is not None and not rates.is_open]
+    if alone:
+        raise RedlineError(f"{alone[0]} belongs to an open loop", f"--open {alone[0]} …, or leave it out")
+    if not rates.is_open:
+        return {}
+    max_rps = DEFAULT_MAX_RPS if rates.max_rps is None else _rate(rates.max_rps, option="--max-rps")
+    if max_rps < LEAST_RPS:
+        raise RedlineError(
+            f"--max-rps {max_rps:g} leaves nothing to search", f"--max-rps {DEFAULT_MAX_RPS:g}, at least {LEAST_RPS:g}"
+        )
+    return {"is_open": True, "max_rps": max_rps, "spacing": _spacing(rates.arrivals)}
 
 
 def load_fields(shape: Shape) -> dict[str, Any]:
@@ -79,14 +111,15 @@ def rates_of(text: str) -> tuple[float, float | None]:
     return first_rps, None if first_rps == last_rps else last_rps
 
 
-def _rate(text: str, *, may_be_0: bool = False) -> float:
+def _rate(text: str, *, may_be_0: bool = False, option: str = "--rps") -> float:
     try:
         rps = float(text)
     except ValueError:
         rps = parse_rate_rps(text)
     if not math.isfinite(rps) or rps < 0 or rps > MOST_RPS or (rps == 0 and not may_be_0):
         shown = harmless(text, max_chars=50)
-        raise RedlineError(f"--rps `{shown}` is no rate up to {MOST_RPS:,.0f} a second", "--rps 50, or --rps 10..200")
+        hint = "--max-rps 500" if option == "--max-rps" else "--rps 50, or --rps 10..200"
+        raise RedlineError(f"{option} `{shown}` is no rate up to {MOST_RPS:,.0f} a second", hint)
     return rps
 
 
@@ -100,21 +133,20 @@ def _spacing(arrivals: str | None) -> str:
 
 def _replay_fields(shape: Shape, file: Path) -> dict[str, Any]:
     """The record is read here already, so that a mistake in it is told before anything is sent."""
+    from capacity.replay import read_instants
+
     instants, speed = read_instants(file), shape.speed or 1.0
-    span_s = (instants[-1] - instants[0]) / S / speed
+    span_s = float(instants[-1] - instants[0]) / S / speed
     duration_s = shape.duration_s or max(span_s, 1e-3) + 1e-3
     pool = shape.max_users or pool_for(_busiest_rps(instants) * speed)
     return {"replay": str(file.expanduser().absolute()), "speed": speed, "max_users": pool} | _for(duration_s)
 
 
-def _busiest_rps(instants: list[int]) -> int:
+def _busiest_rps(instants: Instants) -> int:
     """The most requests of any second that begins with one."""
-    most, first = 0, 0
-    for place, instant in enumerate(instants):
-        while instant - instants[first] >= S:
-            first += 1
-        most = max(most, place - first + 1)
-    return most
+    import numpy as np
+
+    return int((np.searchsorted(instants, instants + S) - np.arange(len(instants))).max())
 
 
 def _refuse_contradictions(shape: Shape) -> None:

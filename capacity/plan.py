@@ -11,6 +11,10 @@ from scoring.endpoint import Endpoint, endpoint_as_json, endpoint_from
 from scoring.errors import RedlineError
 
 COMMANDS = ("limit", "load")
+SPACINGS = ("poisson", "constant")
+"""How the requests of an open loop are spread over time: at random, or equally far apart."""
+DEFAULT_MAX_RPS = 500.0
+"""An open search climbs no further unless told: what a managed endpoint takes before Microsoft raises its quota."""
 SECRET_HEADERS = frozenset(
     {
         "api-key",
@@ -72,9 +76,11 @@ class Plan:
     max_rps: float | None = None  # limit only, of an open loop
     rps: float | None = None  # load only, of an open loop
     last_rps: float | None = None  # load only: the rate rises or falls evenly to this one over duration_s
-    spacing: str = "poisson"  # of an open loop: one of capacity.arrivals.SPACINGS
+    spacing: str = "poisson"  # of an open loop: one of SPACINGS
     replay: str | None = None  # load only, of an open loop: a file of instants, or a run folder, sent again
     speed: float = 1.0  # of a replay
+    beyond: bool = False  # limit only: look at overload, recovery and bursts once the limit is known
+    beyond_budget: int = 2000  # rejections that this may cause
 
     def __post_init__(self) -> None:
         if self.command not in COMMANDS:
@@ -98,6 +104,11 @@ class Plan:
         """The users to spawn: the fixed number of a load, the cap of a search."""
         fixed = self.users if self.command == "load" and not self.is_open else None
         return self.max_users if fixed is None else fixed
+
+    @property
+    def most_harm(self) -> int:
+        """Rejections the run may cause in all."""
+        return self.harm_budget + (self.beyond_budget if self.beyond else 0)
 
 
 def plan_as_json(plan: Plan) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TextIO
 
 from scoring.text import harmless
-from scoring.units import show_count, show_ms
+from scoring.units import rate_number, show_count, show_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,7 @@ class Seen:
     """The latest of everything the run has told. None: not told yet."""
 
     users: int | None = None
+    due_rps: float | None = None  # of an open loop
     purpose: str = ""
     rps: float | None = None
     p95_ms: float | None = None
@@ -30,14 +31,14 @@ def after(seen: Seen, message: dict[str, Any]) -> Seen:
     """What has been seen once `message` has come in. A trial starts with no rate and no answers of its own."""
     kind = message.get("kind")
     if kind == "trial":
-        fresh = replace(seen, rps=None, p95_ms=None, labels=())
+        fresh = replace(seen, rps=None, p95_ms=None, labels=(), due_rps=message.get("due_rps"))
         return replace(fresh, users=message.get("users"), purpose=harmless(str(message.get("purpose", ""))))
     if kind != "tick":
         return seen
     labels = {**(message.get("labels") or {})}
     told = {
         name: message[name]
-        for name in ("users", "rps", "p95_ms", "rejected_count", "harm_budget", "spent_s", "budget_s")
+        for name in ("users", "due_rps", "rps", "p95_ms", "rejected_count", "harm_budget", "spent_s", "budget_s")
         if message.get(name) is not None
     }
     return replace(seen, **told, labels=tuple((harmless(str(label)), int(count)) for label, count in labels.items()))
@@ -51,16 +52,18 @@ def line_of(seen: Seen, message: dict[str, Any]) -> str | None:
         return None
     outcome = harmless(str(message.get("outcome") or "done"))
     why = harmless(str(message.get("why") or ""))
-    return f"{_users(seen)}  {outcome:<9}  {_speed(seen)}  {why}".rstrip()
+    return f"{_level(seen)}  {outcome:<9}  {_speed(seen)}  {why}".rstrip()
 
 
 def live_text(seen: Seen) -> str:
     """Two lines: the level with what comes back at it, and what is used up of the budgets."""
     codes = "  ".join(f"{label}: {show_count(count)}" for label, count in sorted(seen.labels))
-    return f"{_users(seen)}  {seen.purpose:<9}  {_speed(seen)}  {codes}".rstrip() + f"\n{_budgets(seen)}"
+    return f"{_level(seen)}  {seen.purpose:<9}  {_speed(seen)}  {codes}".rstrip() + f"\n{_budgets(seen)}"
 
 
-def _users(seen: Seen) -> str:
+def _level(seen: Seen) -> str:
+    if seen.due_rps is not None:
+        return f"{rate_number(seen.due_rps):>5}/s due".ljust(11)
     count = "–" if seen.users is None else show_count(seen.users)
     return f"{count:>5} user{'' if seen.users == 1 else 's'}".ljust(11)
 

@@ -87,6 +87,10 @@ def _in_rps(verdict: Verdict, need_rps: float) -> Carried:
     limit = verdict.binding
     if limit is None or limit.level is None:
         return Carried(need_rps, "requests/s", None, None, None)
+    unit = verdict.unit
+    if unit.is_open:
+        high_rps = None if limit.high is None else unit.amount(limit.high)
+        return Carried(need_rps, "requests/s", unit.amount(limit.low), unit.amount(limit.level), high_rps)
     best = _best_rps_within(verdict, limit.level)
     high = best if verdict.kind is Kind.FOUND else _best_rps_within(verdict, limit.high)
     return Carried(need_rps, "requests/s", _best_rps_within(verdict, limit.low), best, high)
@@ -94,7 +98,7 @@ def _in_rps(verdict: Verdict, need_rps: float) -> Carried:
 
 def _in_users(verdict: Verdict, need_users: int) -> Carried:
     limit = verdict.binding
-    if limit is None or limit.level is None:
+    if limit is None or limit.level is None or verdict.unit.is_open:
         return Carried(need_users, "users", None, None, None)
     return Carried(need_users, "users", limit.low, limit.level, limit.high)
 
@@ -152,22 +156,27 @@ def _doubts(verdict: Verdict, margin: float) -> list[str]:
 
 
 def recommend(
-    verdict: Verdict, endpoint: Endpoint, need_rps: float | None = None, need_users: int | None = None
+    verdict: Verdict,
+    endpoint: Endpoint,
+    need_rps: float | None = None,
+    need_users: int | None = None,
+    *,
+    spacing: str = "poisson",
 ) -> Recommended:
     """Settings for the endpoint as measured, and replicas for the need where one is given.
 
-    Without a limit to rest on there is no advice but the reason.
+    Without a limit to rest on there is no advice but the reason. `spacing`: how the requests of an open loop came.
     """
     limit = verdict.binding
     if limit is None or limit.low < 1 or not _fair(verdict):
         return Recommended(safe_users=None, safe_rps=None, why=(f"no settings are advised: {_obstacle(verdict)}",))
-    safe_users = max(1, math.floor(SAFE_SHARE * limit.low))
-    safe_rps = good_rps_at(verdict.levels, safe_users)
+    safe_users, safe_rps = _safe_load(verdict, limit)
     slots = advice.slots(verdict, limit, endpoint)
     found = advice.joined(
         [
             _safe(limit, safe_users, safe_rps),
             advice.context(verdict, limit, endpoint),
+            advice.in_flight(verdict, limit, endpoint, spacing),
             slots,
             advice.replicas(verdict, limit, endpoint, advice.slots_of(slots), need_rps, need_users),
             advice.timeout(verdict, limit, endpoint),
@@ -178,7 +187,21 @@ def recommend(
     return Recommended(safe_users, safe_rps, found.settings, paste, found.why, found.sizing)
 
 
-def _safe(limit: Limit, safe_users: int, safe_rps: float | None) -> advice.Advice:
+def _safe_load(verdict: Verdict, limit: Limit) -> tuple[int | None, float | None]:
+    """Users, and requests per second at them; of an open loop the rate alone."""
+    if verdict.unit.is_open:
+        return None, verdict.unit.amount(math.floor(SAFE_SHARE * limit.low))
+    safe_users = max(1, math.floor(SAFE_SHARE * limit.low))
+    return safe_users, good_rps_at(verdict.levels, safe_users)
+
+
+def _safe(limit: Limit, safe_users: int | None, safe_rps: float | None) -> advice.Advice:
+    if safe_users is None:
+        rate = (
+            f"plan with {_number(safe_rps or 0.0)} requests/s: three quarters of the low end of the interval of "
+            f"`{limit.goal}`, so that a burst a third above still fits"
+        )
+        return advice.Advice(why=(rate,))
     users = (
         f"plan with {advice.users_words(safe_users)}: three quarters of {limit.low}, the low end of the interval of "
         f"`{limit.goal}`, so that a burst a third above still fits"

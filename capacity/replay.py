@@ -13,7 +13,11 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
+import numpy as np
+
+from capacity.arrivals import Instants
 from capacity.runfolder import RUN, read_attempts
+from scoring.attempt import FLAG_RENEWED
 from scoring.errors import RedlineError
 from scoring.text import harmless
 from scoring.units import S
@@ -21,17 +25,19 @@ from scoring.units import S
 COLUMNS = ("due_s", "sent_s", "timestamp", "timestamp [utc]", "timegenerated", "timegenerated [utc]", "time", "sent_at")
 """A column of one of these names holds the instants; the first that is there."""
 MOST = 10_000_000
+FARTHEST_NS = 1 << 62
+"""From 1970, so that the distance of any two is a number of 64 bits."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNITS_NS = ((10**11, S), (10**14, S // 10**3), (10**17, S // 10**6))
-"""A number below the first is of the second: seconds up to the year 5138, then milliseconds, then microseconds."""
+"""A number below the first is of the second: seconds, then milliseconds, then microseconds."""
 
 
-def read_instants(source: Path) -> list[int]:
+def read_instants(source: Path) -> Instants:
     """The instants in nanoseconds, ascending. RedlineError where there are none, or where one cannot be read."""
     instants = _of_run(source) if source.is_dir() else _of_file(source)
-    if not instants:
+    if not len(instants):
         raise RedlineError(f"{source} tells of no request", "a file with one instant a line, or a run folder")
-    return sorted(instants)
+    return np.sort(instants)
 
 
 def instant_ns(text: str) -> int:
@@ -46,24 +52,32 @@ def instant_ns(text: str) -> int:
     except InvalidOperation:
         at = datetime.fromisoformat(text)
         since = (at if at.tzinfo else at.replace(tzinfo=UTC)) - _EPOCH
-        return (since.days * 86_400 + since.seconds) * S + since.microseconds * 1000
-    if not number.is_finite() or number < 0 or number >= 10**20:
-        raise ValueError(f"{text} is no instant")
+        return _within((since.days * 86_400 + since.seconds) * S + since.microseconds * 1000)
+    if not number.is_finite() or number < 0:
+        raise ValueError("neither an instant nor a number of seconds")
     unit_ns = next((unit for below, unit in _UNITS_NS if number < below), 1)
-    return int(number * unit_ns)
+    return _within(int(number * unit_ns))
 
 
-def _of_run(folder: Path) -> list[int]:
+def _within(instant: int) -> int:
+    if abs(instant) > FARTHEST_NS:
+        raise ValueError("more than 146 years from 1970")
+    return instant
+
+
+def _of_run(folder: Path) -> Instants:
+    """When its requests were due; one that was sent again after a renewal is one request."""
     if not (folder / RUN).is_file():
         raise RedlineError(f"{folder} is no run folder: it has no {RUN}", "name a run folder, or a file of instants")
-    instants: list[int] = read_attempts(folder)["due_ns"].tolist()
+    rows = read_attempts(folder)
+    instants: Instants = rows["due_ns"][(rows["flags"] & FLAG_RENEWED) == 0].astype(np.int64)
     return instants
 
 
-def _of_file(file: Path) -> list[int]:
+def _of_file(file: Path) -> Instants:
     try:
         with file.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
-            return list(_instants(csv.reader(stream), file))
+            return np.fromiter(_instants(csv.reader(stream), file), dtype=np.int64)
     except OSError as error:
         raise RedlineError(f"{file} cannot be read: {error.strerror}", "--replay FILE, or --replay RUN") from error
     except csv.Error as error:

@@ -1,9 +1,10 @@
 """The next step of the search, from everything seen so far: no clock, no I/O.
 
 Warm up under a light load; double (later: half as many more) until a level fails; bisect. A failure by rejections is
-seen twice, one by latency once more when the endpoint is surely warm. Then look closely at the levels where the limit
-may lie, until it is known; hold it, let something well above it fail, and see that a light load is still as fast as at
-the start. Every trial carries the rejections it may cause, and the sum stays within the harm budget.
+seen twice. Then look closely at the levels where the limit may lie, until it is known. Under latency goals a light load
+is timed when a cold start would be over; if it is answered faster than at first, all begins again. Hold the limit, let
+something well above it fail, and see that a light load is still as fast as at the start. Every trial carries the
+rejections it may cause, and the sum stays within the harm budget.
 """
 
 from __future__ import annotations
@@ -48,8 +49,11 @@ WARM_UP_REJECTIONS = 30
 ZERO_LOAD_REJECTIONS = 60
 SETTLED_AFTER_S = 65.0
 """A latency limit, and a goal missed at one user, are believed only this long after the start: until then the endpoint
-may be cold. Waiting costs it nothing; a cliff of rejections does not depend on the service time and needs no wait."""
+may be cold, and what was seen is void if a light load is answered faster afterwards. A cliff of rejections does not
+depend on the service time and needs no wait."""
 REPEATS_OF_UNFAIR = 4
+OFTEN_UNFAIR, OFTEN_UNFAIR_RATIO = 5, 0.25
+"""Of a client that is the wall now and then, the trials that happen to look fair are no fair choice."""
 UNFAIR_PAUSE_S = 1.5
 REST_S, REST_RATIO, REST_MAX_S, MAX_RESTS = 1.0, 3.0, 15.0, 6
 TIMED_OUT_RATIO, SLOW_RATIO = 0.01, 1.5
@@ -73,7 +77,7 @@ def next_step(asked: Asked, history: Sequence[Seen]) -> Step:
     if history and history[-1].ended_by == "allowance" and tolerates_rejections(asked.goals):
         return conclude(asked, history, Kind.BUDGET_SPENT)
     unfair = _unfair_in_a_row(history)
-    if unfair > REPEATS_OF_UNFAIR:
+    if unfair > REPEATS_OF_UNFAIR or (unfair and _is_often_unfair(history)):
         return conclude(asked, history, Kind.CLIENT_LIMITED)
     if _is_spent(asked, history):
         return conclude(asked, history, _kind_at_the_end(asked, history))
@@ -160,22 +164,23 @@ def _settle(asked: Asked, history: Sequence[Seen], high: int) -> Step:
     """Evidence on both sides: the level above fails twice, the limit is known closely and holds, and something well
     above it fails."""
     failed = at_level(evidence_trials(history), high)
-    if is_rejection(failed, asked.goals):
-        if not _is_refining(history) and agreed_count(history, asked.goals, high) < 2 and len(failed) < 2:
+    by_rejections = is_rejection(failed, asked.goals)
+    if by_rejections and not _is_refining(history):
+        if agreed_count(history, asked.goals, high) < 2 and len(failed) < 2:
             return trial_of(asked, history, high, "agree")
-    elif not _is_refining(history) and history[-1].purpose != PAUSE and spent_s(history) < _settled_s(asked):
-        return Pause(max(_settled_s(asked) - spent_s(history), 0.1))
-    elif not _is_refining(history) and history[-1].purpose == PAUSE:
+    elif not by_rejections and spent_s(history) >= _settled_s(asked) and not _was_guarded(asked, history):
         return _light(asked, history, GUARD)
     told = binding_belief(asked, history)
-    if told is None or not (is_rejection(failed, asked.goals) or _is_refining(history)):
+    if told is None or not (by_rejections or _is_refining(history)):
         return trial_of(asked, history, high, REFINE)
     low, _ = bracket(history, asked.goals)
-    if low and is_rejection(failed, asked.goals) and not _is_refining(history):
+    if by_rejections and not _is_refining(history) and 0 < low <= told.quantile(1.0):
         return trial_of(asked, history, low, CONFIRM)  # at a cliff one clean hold says all
     closer = next_look(asked, history, told)
     if closer is not None:
         return trial_of(asked, history, closer, REFINE)
+    if not by_rejections and spent_s(history) < _settled_s(asked):
+        return Pause(_settled_s(asked) - spent_s(history))
     limit = min(max(told.told(asked.careful), asked.lowest), asked.max_level)
     if not _was_held(history, limit):
         return trial_of(asked, history, limit, CONFIRM)
@@ -184,6 +189,11 @@ def _settle(asked: Asked, history: Sequence[Seen], high: int) -> Step:
 
 def _settled_s(asked: Asked) -> float:
     return min(SETTLED_AFTER_S, 0.8 * asked.budget_s)
+
+
+def _was_guarded(asked: Asked, history: Sequence[Seen]) -> bool:
+    """A light load was timed when a cold start would have been over."""
+    return any(trial.purpose == GUARD and trial.started_s >= _settled_s(asked) for trial in history)
 
 
 def _look_above(asked: Asked, history: Sequence[Seen], limit: int) -> Step:
@@ -286,6 +296,13 @@ def _was_held(history: Sequence[Seen], level: int) -> bool:
     """A confirming hold was tried at the level or just beside it, or often enough elsewhere."""
     holds = [trial for trial in evidence_trials(history) if trial.purpose == CONFIRM]
     return len(holds) >= MAX_HOLDS or any(abs(trial.level - level) <= BESIDE * level for trial in holds)
+
+
+def _is_often_unfair(history: Sequence[Seen]) -> bool:
+    """So many trials were no fair measurement, and so large a share of all."""
+    trials = [trial for trial in history if trial.purpose not in (PAUSE, WARM_UP)]
+    unfair = sum(bool(trial.invalid) for trial in trials)
+    return unfair >= OFTEN_UNFAIR and unfair >= OFTEN_UNFAIR_RATIO * len(trials)
 
 
 def _unfair_in_a_row(history: Sequence[Seen]) -> int:

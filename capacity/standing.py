@@ -19,7 +19,8 @@ from scipy.special import stdtrit
 
 from capacity.plan import Plan, plan_as_json
 from capacity.stats import nearest_rank
-from capacity.summary import Rows
+from capacity.summary import Rows, from_due
+from capacity.unit import PER_SECOND, Unit
 from capacity.verdict import Verdict
 from scoring.attempt import FAILURE_NUMBER, FLAG_TRANSIENT, Failure
 from scoring.errors import RedlineError
@@ -37,6 +38,7 @@ MOST_LEVELS = 12
 LEAST_ATTEMPTS = 100
 """A level of a search with fewer was left at once, mostly because it failed: its percentiles say little."""
 _ABORTED = FAILURE_NUMBER[Failure.ABORTED]
+_ASKED_OF_OPEN = ("spacing", "replay", "speed")
 _ASKED = ("command", "scenario_path", "payload", "headers", "deadline_ns", "expect_json", "users", "thresholds")
 _ASKED_OF_ENDPOINT = ("scoring_uri", "hosting", "deployment", "instances", "max_concurrent")
 
@@ -54,7 +56,7 @@ class Measured:
 class LevelStanding:
     """One level: good answers' percentiles by name, the share of attempts that failed, and good answers a second."""
 
-    users: int
+    users: int  # the level, in the unit of the standing
     attempt_count: int
     percentiles_ms: Mapping[str, Measured]
     failed_ratio: Measured
@@ -70,16 +72,23 @@ class Standing:
     configuration_hash: str
     where: str  # run folder, or the file it was kept in
     is_fair: bool  # the client was not the wall
-    limits: Mapping[str, Measured]  # by goal, in users
+    limits: Mapping[str, Measured]  # by goal, in users, or of an open loop in requests per second
     levels: tuple[LevelStanding, ...]
     asked: Mapping[str, Any]
+    per_second: int = 0  # of an open loop: levels are requests per second in this fraction
+
+    @property
+    def unit(self) -> Unit:
+        """What its levels count."""
+        return Unit(self.per_second)
 
 
 def standing_of(found: Recorded, verdict: Verdict | None, *, is_fair: bool) -> Standing:
     """What the run says. `verdict` is None for a fixed load. RedlineError when no attempt says anything."""
     plan = found.run.plan
     levels = tuple(_levels(plan, verdict, found.rows))
-    limits = {} if verdict is None else {one.goal: _limit(one.level, one.low, one.high) for one in verdict.limits}
+    unit = Unit(PER_SECOND if plan.is_open else 0)
+    limits = {} if verdict is None else {one.goal: _limit(one.level, one.low, one.high, unit) for one in verdict.limits}
     if not levels and not limits:
         raise RedlineError(f"{found.run.folder} holds no level to compare", f"redline report limit {found.run.folder}")
     return Standing(
@@ -91,6 +100,7 @@ def standing_of(found: Recorded, verdict: Verdict | None, *, is_fair: bool) -> S
         limits={goal: limit for goal, limit in limits.items() if limit is not None},
         levels=levels,
         asked=_asked(plan),
+        per_second=unit.per_second,
     )
 
 
@@ -104,8 +114,8 @@ def standing_from(document: Any, where: str) -> Standing:
     try:
         if document["kind"] != "redline baseline" or document["schema"] != SCHEMA:
             raise ValueError("another kind of document")
-        known = {one.name: document[one.name] for one in fields(Standing)}
-        known["where"] = where
+        known = {one.name: document[one.name] for one in fields(Standing) if one.name != "per_second"}
+        known |= {"where": where, "per_second": int(document.get("per_second", 0))}
         known["limits"] = {str(goal): _measured(one) for goal, one in document["limits"].items()}
         known["levels"] = tuple(_level_from(one) for one in document["levels"])
         return Standing(**known)
@@ -170,7 +180,7 @@ def _levels(plan: Plan, verdict: Verdict | None, rows: Rows) -> list[LevelStandi
     """The levels with the most attempts, ascending by users."""
     kept = rows[((rows["flags"] & FLAG_TRANSIENT) == 0) & (rows["failure"] != _ABORTED)]
     if verdict is None:
-        found = [(plan.most_users, kept)]
+        found = [(_level_of_load(plan), kept)]
     else:
         by_users: dict[int, list[int]] = {}
         for one in verdict.trials:
@@ -181,7 +191,14 @@ def _levels(plan: Plan, verdict: Verdict | None, rows: Rows) -> list[LevelStandi
     most = sorted(((users, own) for users, own in found if len(own) >= least), key=lambda one: -len(one[1]))[
         :MOST_LEVELS
     ]
-    return [_level(users, own) for users, own in sorted(most, key=lambda one: one[0])]
+    return [
+        _level(users, from_due(own) if plan.is_open else own) for users, own in sorted(most, key=lambda one: one[0])
+    ]
+
+
+def _level_of_load(plan: Plan) -> int:
+    """The fixed level of a load; a replay has no rate of its own, and is level 0."""
+    return round((plan.most_rps or 0.0) * PER_SECOND) if plan.is_open else plan.most_users
 
 
 def _level(users: int, rows: Rows) -> LevelStanding:
@@ -209,17 +226,19 @@ def _in_trials(good: Rows, rows: Rows) -> tuple[NDArray[np.float64], float]:
     return np.concatenate(parts), seconds
 
 
-def _limit(level: int | None, low: int, high: int | None) -> Measured | None:
-    """A limit is a whole number: its interval reaches half a user further on both sides."""
+def _limit(level: int | None, low: int, high: int | None, unit: Unit) -> Measured | None:
+    """A limit is a whole number of its unit's fractions: its interval reaches half of one further on both sides."""
     if level is None:
         return None
-    return Measured(level, max(low - 0.5, 0.0), None if high is None else high + 0.5)
+    ends = (max(low - 0.5, 0.0), None if high is None else high + 0.5)
+    return Measured(unit.amount(level), unit.amount(ends[0]), None if ends[1] is None else unit.amount(ends[1]))
 
 
 def _asked(plan: Plan) -> dict[str, Any]:
     document = plan_as_json(plan)
     endpoint = document["endpoint"]
-    asked = {name: document[name] for name in _ASKED} | {name: endpoint[name] for name in _ASKED_OF_ENDPOINT}
+    names = (*_ASKED, *(_ASKED_OF_OPEN if plan.is_open else ()))
+    asked = {name: document[name] for name in names} | {name: endpoint[name] for name in _ASKED_OF_ENDPOINT}
     asked["scenario_path"] = None if plan.scenario_path is None else plan.scenario_path.rpartition("/")[2]
     return {**asked, "headers": [list(one) for one in plan.headers], "thresholds": list(plan.thresholds)}
 

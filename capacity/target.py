@@ -9,7 +9,7 @@ from typing import Any
 
 from capacity.goals import parse_goal, with_defaults
 from capacity.need import parse_need
-from capacity.openload import Shape, load_fields
+from capacity.openload import CLOSED, Rates, Shape, load_fields, rates_fields
 from capacity.plan import Plan
 from scoring.endpoint import Endpoint, Hosting, with_access
 from scoring.errors import RedlineError
@@ -48,7 +48,14 @@ def endpoint_of(target: Target) -> Endpoint:
 
 
 def limit_plan(
-    target: Target, goals: Sequence[str], need: str | None, max_users: int, harm_budget: int, budget: str, seed: int
+    target: Target,
+    goals: Sequence[str],
+    need: str | None,
+    max_users: int,
+    harm_budget: int,
+    budget: str,
+    seed: int,
+    rates: Rates = CLOSED,
 ) -> Plan:
     """The plan of `redline limit`. Goals and need of the endpoint stand where none are given."""
     endpoint = endpoint_of(target)
@@ -63,7 +70,15 @@ def limit_plan(
         budget_s=seconds_of("--budget", budget),
         need=wanted,
         seed=seed,
+        **rates_fields(rates),
     )
+
+
+def with_beyond(plan: Plan, is_wanted: bool, harm_budget: int | None) -> Plan:
+    """The plan with what happens beyond the limit looked at too, where that is wanted."""
+    if harm_budget is not None and not is_wanted:
+        raise RedlineError("--beyond-budget is given, but nothing is looked at beyond the limit", "add --beyond")
+    return replace(plan, beyond=is_wanted, beyond_budget=plan.beyond_budget if harm_budget is None else harm_budget)
 
 
 def load_plan(

@@ -2,10 +2,10 @@
 
 Near the threshold t the bad fraction is modelled as p(x) = f + (1 - f) / (1 + ((1 - g) / (g - f)) (t / x)^k), where g
 is the goal: a floor f that has nothing to do with load, and a rise that is a cliff for large k; p(t) = g. Priors: ln t,
-ln k and f uniform on grids. The rise is local: a level counts the less the farther it lies from t, and a level far
-beyond the goal only says that t lies below it. Without a level that speaks against the goal no shape can be fitted;
-then each level counts by its Bayes factor alone (stats.log_evidence). Either way one trial in a thousand may be spoiled
-by something unseen: no level counts for more than DOUBT.
+ln k and f uniform on grids; where latency decides, ln k is normal instead. The rise is local: a level counts the less
+the farther it lies from t, and a level far beyond the goal only says that t lies below it. Without a level that speaks
+against the goal no shape can be fitted; then each level counts by its Bayes factor alone (stats.log_evidence). Either
+way one trial in a thousand may be spoiled by something unseen: no level counts for more than DOUBT.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from capacity.summary import Evidence
 
 DOUBT = 7.0
 SIDE = 0.025
-CAREFUL, OPEN_CAREFUL = 0.45, 0.3
+CAREFUL, OPEN_CAREFUL = 0.5, 0.3
 """The quantile that is told as the limit: too high a limit does more harm than one too low, and a queue of arrivals
 shows its worst late."""
 TOO_HIGH, RISK = 1.05, 0.1
@@ -38,6 +38,10 @@ BEYOND = 1.5
 PLAIN = 3.0
 _THRESHOLDS = 140
 _SLOPES = np.geomspace(2.0, 10_000.0, 28)
+_STEEP, _STEEP_SPREAD = 12.0, 1.3
+_GRADUAL = -0.5 * (np.log(_SLOPES / _STEEP) / _STEEP_SPREAD) ** 2
+"""ln prior of the slopes where latency decides, which rises with the load and does not jump: what looks like a cliff is
+more likely a queue that was long by chance. Rejections may begin between one level and the next."""
 _FLOORS = np.array([0.0, 0.2, 0.7])  # of the goal
 
 Array = NDArray[np.float64]
@@ -54,6 +58,11 @@ class Belief:
         """The smallest threshold with at least q of the probability at or below it."""
         index = int(np.searchsorted(np.cumsum(self.mass), q))
         return float(self.thresholds[min(index, len(self.mass) - 1)])
+
+    def capped(self, most: float) -> Belief:
+        """The same, with nothing above `most`."""
+        inside = self.thresholds <= max(most, float(self.thresholds[0]))
+        return Belief(self.thresholds[inside], self.mass[inside] / self.mass[inside].sum())
 
     def level(self, q: float) -> int:
         """The largest whole level at or below that threshold."""
@@ -86,24 +95,35 @@ def interval(levels: Mapping[int, Evidence], allowed_ratio: float) -> tuple[int,
     return told.level(SIDE), told.level(1.0 - SIDE)
 
 
-def belief(levels: Mapping[int, Evidence], allowed_ratio: float, worth: float = 1.0) -> Belief:
-    """Where the threshold lies, given that some level speaks against the goal; each answer counts as `worth` of one."""
+def belief(
+    levels: Mapping[int, Evidence], allowed_ratio: float, worth: float = 1.0, *, is_gradual: bool = False
+) -> Belief:
+    """Where the threshold lies, given that some level speaks against the goal. Each answer counts as `worth` of one; a
+    gradual rise has the slopes of latency."""
     lowest, highest = min(levels), max(levels)
     levels = {n: Evidence(i.bad, i.total, i.dispersion / worth) for n, i in levels.items()}
-    rough = _fit(levels, allowed_ratio, None, (max(lowest / 4, 0.5), 2.0 * highest))
+    rough = _fit(levels, allowed_ratio, is_gradual, None, (max(lowest / 4, 0.5), 2.0 * highest))
     near = rough.quantile(0.5)
-    closer = _fit(levels, allowed_ratio, near, (near / SPAN, near * SPAN))
-    return _fit(levels, allowed_ratio, near, (closer.quantile(TAIL) / 1.01, closer.quantile(1.0 - TAIL) * 1.01))
+    closer = _fit(levels, allowed_ratio, is_gradual, near, (near / SPAN, near * SPAN))
+    return _fit(
+        levels, allowed_ratio, is_gradual, near, (closer.quantile(TAIL) / 1.01, closer.quantile(1.0 - TAIL) * 1.01)
+    )
 
 
-def _fit(levels: Mapping[int, Evidence], allowed_ratio: float, near: float | None, span: tuple[float, float]) -> Belief:
+def _fit(
+    levels: Mapping[int, Evidence],
+    allowed_ratio: float,
+    is_gradual: bool,
+    near: float | None,
+    span: tuple[float, float],
+) -> Belief:
     """The posterior over thresholds in `span`; with `near` a first guess, levels far from it count for less."""
     against = _against(levels, allowed_ratio)
     thresholds = np.geomspace(*span, _THRESHOLDS)
     x = np.log(thresholds)[:, None, None]
     slope, floor = _SLOPES[None, :, None], _FLOORS[None, None, :] * allowed_ratio
     at_goal = np.log((allowed_ratio - floor) / (1.0 - allowed_ratio))
-    log_mass = np.zeros((_THRESHOLDS, len(_SLOPES), len(_FLOORS)))
+    log_mass = np.zeros((_THRESHOLDS, len(_SLOPES), len(_FLOORS))) + (_GRADUAL[None, :, None] if is_gradual else 0.0)
     for level, item in levels.items():
         if not item.total or level > BEYOND * against:
             log_mass = log_mass + np.where(x >= math.log(level), log_factor(item, allowed_ratio), 0.0)

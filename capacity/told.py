@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from capacity.journal import ENDED
 from capacity.stats import nearest_rank
+from capacity.summary import Rows, from_due, late_p99_s
 from capacity.validity import Health, reasons
 from scoring.account import LEAST_BIN, LEAST_MS, LOG_BIN_RATIO, Account, Cell, Problem
 from scoring.attempt import FAILURE_NUMBER, FAILURES, FLAG_RENEWED, Failure, label_of
@@ -24,7 +25,6 @@ from scoring.units import MS, S
 
 if TYPE_CHECKING:
     from capacity.recorded import Recorded
-    from capacity.summary import Rows
 
 MAX_BUCKETS = 120
 BUCKETS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600, 43200, 86400)
@@ -35,7 +35,10 @@ _ABORTED = FAILURE_NUMBER[Failure.ABORTED]
 
 
 def told_by(found: Recorded) -> Told:
-    """The run as the client saw it. Attempts that were in flight when the run ended are no outcome and left out."""
+    """The run as the client saw it. Attempts that were in flight when the run ended are no outcome and left out.
+
+    In an open loop a request begins when it is due: its time, and how long it took, count from then.
+    """
     run = found.run
     rows = found.rows[found.rows["failure"] != _ABORTED]
     wall = _Wall(run.anchor.started_at.astimezone(UTC), run.anchor.monotonic_ns)
@@ -47,16 +50,17 @@ def told_by(found: Recorded) -> Told:
         return Told(endpoint, wall.started_at, None, problems=(problem,), asked=(Source.CLIENT,))
     details = {str(line.get("request_id")): line for line in found.failures}
     labels = _labels(rows)
-    account = _account(rows, labels, wall)
+    timed = from_due(rows) if run.plan.is_open else rows
+    account = _account(timed, labels, wall)
     failed = np.flatnonzero(rows["failure"] != 0)
-    slowest = _slowest(rows["done_ns"] - rows["sent_ns"])
+    slowest = _slowest(timed["done_ns"] - timed["sent_ns"])
     return Told(
         endpoint,
         since_at=wall.started_at,
         until_at=wall.at(int(rows["done_ns"].max())),
         accounts=(account,),
-        failed=tuple(_served(rows[i], wall, details) for i in _spread(failed, KEPT_FAILED)),
-        slowest=tuple(_served(rows[i], wall, details) for i in slowest),
+        failed=tuple(_served(timed[i], wall, details) for i in _spread(failed, KEPT_FAILED)),
+        slowest=tuple(_served(timed[i], wall, details) for i in slowest),
         client=_client_side(found, rows, wall),
         asked=(Source.CLIENT,),
     )
@@ -209,7 +213,9 @@ def _client_side(found: Recorded, rows: Rows, wall: _Wall) -> ClientSide:
     health = [told for line in found.levels if (told := line.get("client") or line.get("health"))]
     service_s = float(np.median(rows["done_ns"] - rows["sent_ns"])) / S
     invalid = [str(one) for line in found.levels for one in line.get("invalid") or ()]
-    signs = [sign for one in health for sign in reasons(Health(**_known(one)), [], {}, service_s)]
+    late_s = late_p99_s(rows) if found.run.plan.is_open else None
+    judged = [replace(Health(**_known(one)), late_p99_s=late_s) for one in health]
+    signs = [sign for one in judged for sign in reasons(one, [], {}, service_s)]
     why = tuple(dict.fromkeys(invalid if found.run.plan.command == "limit" else [*invalid, *signs]))
     good = rows[rows["failure"] == 0]
     least = good[good["trial"] == good["trial"].min()] if len(good) else good
@@ -221,7 +227,7 @@ def _client_side(found: Recorded, rows: Rows, wall: _Wall) -> ClientSide:
         reasons=tuple(verdict.get("reasons") or why),
         cpu_ratio=_most(health, "cpu_ratio"),
         lag_p99_ms=None if (lag := _most(health, "lag_p99_s")) is None else 1000 * lag,
-        stretches=_stretches(found.levels, wall, int(rows["done_ns"].max())),
+        stretches=_stretches(found, rows, wall),
         served_ms=float(np.median(told_us)) / 1000 if len(told_us) else None,
         first_was_good=bool(rows["failure"][0] == 0),
         refused_from_at=_refused_from(rows, wall),
@@ -245,8 +251,9 @@ def _refused_from(rows: Rows, wall: _Wall) -> datetime | None:
     return wall.at(int(rows["sent_ns"][first])) if first < len(rows) else None
 
 
-def _stretches(levels: Sequence[Mapping[str, Any]], wall: _Wall, last_ns: int) -> tuple[Stretch, ...]:
+def _stretches(found: Recorded, rows: Rows, wall: _Wall) -> tuple[Stretch, ...]:
     """The loads that were held, one after the other."""
+    levels, last_ns = found.levels, int(rows["done_ns"].max())
     opened = [line for line in levels if _opened_ns(line)]
     seconds = {line.get("number"): line.get("seconds") for line in levels if line.get("kind") == ENDED}
     starts = [_opened_ns(line) for line in opened]
@@ -255,8 +262,18 @@ def _stretches(levels: Sequence[Mapping[str, Any]], wall: _Wall, last_ns: int) -
     for line, start, limit in zip(opened, starts, limits, strict=True):
         took = line.get("seconds") or seconds.get(line.get("number"))
         end = limit if took is None else min(limit, start + int(took * S))
-        held.append(Stretch(wall.at(start), wall.at(end), int(line["users"])))
+        own = rows[rows["trial"] == line.get("number", line.get("trial"))]
+        users = most_in_flight(own) if found.run.plan.is_open else int(line["users"])
+        held.append(Stretch(wall.at(start), wall.at(end), users))
     return tuple(held)
+
+
+def most_in_flight(rows: Rows) -> int:
+    """The most attempts that were under way at once; 0 of none."""
+    at_ns = np.concatenate([rows["sent_ns"], rows["done_ns"]])
+    steps = np.concatenate([np.ones(len(rows), dtype=np.int64), np.full(len(rows), -1)])
+    order = np.lexsort((steps, at_ns))  # of one instant the ends come first
+    return int(np.cumsum(steps[order]).max(initial=0))
 
 
 def _opened_ns(line: Mapping[str, Any]) -> int:

@@ -27,12 +27,12 @@ from capacity.watch import Rule
 WARM_UP_PART_S = 2.5
 OPEN_CLOSE = 0.05
 """In an open loop, bisection ends at levels this close: there are no neighbours."""
-OPEN_TRANSIENT_S, OPEN_FILL = 1.0, 0.2
+OPEN_TRANSIENT_S, OPEN_FILL, FILL = 1.0, 0.3, 0.15
 """A queue fills in this time, and for a close look in this share of its length."""
 PATIENT_S = 8.0
-WORTH, OPEN_WORTH, OPEN_LOW_MARGIN = 0.5, 0.25, 0.985
+WORTH, OPEN_WORTH, OPEN_LOW_MARGIN = 0.8, 0.3, 0.985
 EVENTS = 15
-LOOK_S, OPEN_LOOK_S = (3.0, 20.0), (25.0, 60.0)
+LOOK_S, OPEN_LOOK_S = (5.0, 20.0), (25.0, 60.0)
 OPEN_LOOK_SERVICES = 250
 """Independent bad answers that a close look is to see at the goal, and its shortest and longest time;
 in an open loop also so many service times, since a queue forgets in its own time."""
@@ -140,7 +140,7 @@ def trial_of(asked: Asked, history: Sequence[Seen], level: int, purpose: str) ->
     max_s = min(max(times.max_s, times.max_services * service_s), _LONGEST_S, left_s)
     if purpose == REFINE or (purpose == CONFIRM and asked.per_second):
         min_s = max_s = min(look_s(asked, history, level), left_s)
-        transient_s = max(transient_s, OPEN_FILL * max_s) if asked.per_second else transient_s
+        transient_s = max(transient_s, (OPEN_FILL if asked.per_second else FILL) * max_s)
     transient_s = min(transient_s, left_s / 2)
     rule = Rule(
         goals=asked.goals,
@@ -152,7 +152,7 @@ def trial_of(asked: Asked, history: Sequence[Seen], level: int, purpose: str) ->
         rejections_per_answer=4 * rejection_ratio(asked.goals),
         confirm=purpose == CONFIRM,
         run_out=purpose == WARM_UP,
-        patient_s=_patient_s(asked, max_s) if purpose in (REFINE, CONFIRM) else 0.0,
+        patient_s=_patient_s(asked, purpose, max_s),
     )
     return Trial(
         number=len(history) + 1,
@@ -166,8 +166,11 @@ def trial_of(asked: Asked, history: Sequence[Seen], level: int, purpose: str) ->
     )
 
 
-def _patient_s(asked: Asked, max_s: float) -> float:
-    return max_s if asked.per_second else min(PATIENT_S, max_s)
+def _patient_s(asked: Asked, purpose: str, max_s: float) -> float:
+    """A close look that ended on its worst would overstate it, so it takes its time."""
+    if purpose == REFINE or (purpose == CONFIRM and asked.per_second):
+        return max_s
+    return min(PATIENT_S, max_s) if purpose == CONFIRM else 0.0
 
 
 def _transient(asked: Asked, times: _Times, level: int, service_s: float) -> tuple[float, float]:

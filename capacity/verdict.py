@@ -6,6 +6,9 @@ from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
+from capacity.overload import Beyond, beyond_from
+from capacity.unit import Unit
+
 RATE_FROM_S = 0.5
 """A rate from a shorter time says more about when the trial ended than about the endpoint."""
 
@@ -25,7 +28,7 @@ class Limit:
     """The largest level whose long-run fraction of bad answers is within the goal; 95 % interval [low, high]."""
 
     goal: str
-    level: int | None  # users; None: no evidence either way
+    level: int | None  # in the unit of the verdict; None: no evidence either way
     low: int
     high: int | None  # None: nothing failed above `low`
     confirmed: bool
@@ -36,9 +39,9 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """All kept trials at one number of users, transients dropped. Rate and percentiles over good answers."""
+    """All kept trials at one level, transients dropped. Rate and percentiles over good answers, from their sending."""
 
-    users: int
+    users: int  # the level; of an open loop in fractions of a request per second, as `Verdict.unit` has them
     attempt_count: int
     good_count: int
     seconds: float  # measured time, transients dropped
@@ -51,10 +54,18 @@ class Level:
     p999_ms: float | None
     max_ms: float | None
     server_p50_ms: float | None  # x-ms-run-fn-exec-ms, where the endpoint tells it
-    in_flight_mean: float | None  # by Little's law, X·R over all answers
+    in_flight_mean: float | None  # by Little's law, X·R over all answers, R from the sending
     trial_count: int
     discarded_count: int  # trials at this level that were no fair measurement
     first_at: str | None = None  # RFC 3339, UTC, when the clock anchor is known
+    due_count: int | None = None  # of an open loop: requests due, those that were never sent among them
+    late_count: int | None = None  # of these, sent later than they were due
+    p50_from_due_ms: float | None = None  # of an open loop: latency from the due time, by which goals judge
+    p90_from_due_ms: float | None = None
+    p95_from_due_ms: float | None = None
+    p99_from_due_ms: float | None = None
+    p999_from_due_ms: float | None = None
+    max_from_due_ms: float | None = None
 
     @property
     def timed_rps(self) -> float | None:
@@ -72,6 +83,10 @@ class Client:
     timely_ratio: float | None = None
     cpu_ratio: float | None = None
     run_queue_ratio: float | None = None
+    late_p99_ms: float | None = None  # of an open loop: after they were due, requests left so late
+    canary_count: int = 0  # answers to the canary; its requests are among `cost` and `harm`
+    ceiling_rps: float | None = None  # what one core of the generator can send, where a trial came near enough to ask
+    ceiling_ratio: float | None = None  # the highest rate of a process, as a share of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,11 +157,18 @@ class Verdict:
     interrupted: bool = False
     renewed_count: int = 0  # attempts answered 401 while the credential was renewed, and sent again
     lost: str | None = None  # why the run ended early: the credential could not be renewed
+    per_second: int = 0  # of an open loop: levels are requests per second in this fraction
+    beyond: Beyond | None = None  # overload, recovery and bursts; None: not asked for
 
     @property
     def binding(self) -> Limit | None:
         """The limit of the binding goal."""
         return next((limit for limit in self.limits if limit.goal == self.binding_goal), None)
+
+    @property
+    def unit(self) -> Unit:
+        """What its levels count."""
+        return Unit(self.per_second)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +213,7 @@ def verdict_from(document: dict[str, Any]) -> Verdict:
     client = _known(Client, document["client"])
     values["client"] = Client(**{**client, "reasons": tuple(client["reasons"])})
     values["cost"] = Cost(**_known(Cost, document["cost"]))
+    values["beyond"] = None if document.get("beyond") is None else beyond_from(document["beyond"])
     return Verdict(**values)
 
 

@@ -64,7 +64,8 @@ class Watch:
         """`"fail"`, `"pass"`, `"not_load"`, `"allowance"`, or None while the trial must go on."""
         if _is_not_load(counts):
             return "not_load"
-        if counts.rejected_count > self.rule.rejections + self.rule.rejections_per_answer * counts.attempt_count:
+        answered = max(counts.answered_count if self.rule.patient_s else 0, counts.attempt_count)
+        if counts.rejected_count > self.rule.rejections + self.rule.rejections_per_answer * answered:
             return "allowance"
         if counts.elapsed_s < 0 or self.rule.run_out:
             return None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Timer
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 CHECK_EXAMPLE = "Example: redline check churn-prod --junit checks.xml"
 WATCH_EXAMPLE = "Example: redline watch --state health --listen 127.0.0.1:9750"
 REPORT_EXAMPLE = "Example: redline report health --state health"
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 TRIES = 2
 """One check says it alone, so a rejection is asked about once more; `watch` looks at several checks instead."""
 
@@ -49,14 +51,18 @@ def check(
     json: options.Json = False,
 ) -> int:
     """Check endpoints once: is the answer right, in time, and refused to those without a key."""
-    from commands.subjects import Given, subjects_of
+    from commands.subjects import Given, availability_of, subjects_of
     from monitor.health.checking import checked_all
     from scoring.health import exit_of_health
 
     said = (url, key_env, key_file, payload, tuple(header or ()), hosting, deadline, expect_any_body)
     given = Given(*said, auth, ca_file)
-    found = checked_all(subjects_of(tuple(endpoints or ()), config, given, os.environ), tries=TRIES)
-    _told(found, json=json, junit=junit, environ=os.environ)
+    subjects = subjects_of(tuple(endpoints or ()), config, given, os.environ)
+    with availability_of(None if url else config, os.environ, talk) as send:
+        found = checked_all(subjects, tries=TRIES)
+        for subject, health in zip(subjects, found, strict=True):
+            send(health, subject.plan.asked_of_azure)
+        _told(found, json=json, junit=junit, environ=os.environ)
     return exit_of_health(found)
 
 
@@ -66,49 +72,76 @@ def watch(
     config: options.Config = "redline.toml",
     listen: Annotated[
         str | None,
-        typer.Option(metavar="HOST:PORT", help="Serve /healthz and /metrics there; port 0 takes a free one."),
+        typer.Option(
+            metavar="HOST:PORT", help="Serve the status page, /healthz and /metrics there; port 0 takes a free one."
+        ),
+    ] = None,
+    status: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Keep a status page there: index.html, status.json.")
     ] = None,
     duration: Annotated[str | None, typer.Option("--for", metavar="TIME", help="Stop by itself after so long.")] = None,
 ) -> int:
     """Check endpoints on schedule, tell people once when one fails and once when it is over."""
-    from commands.subjects import Given, settings_at, subjects_of
+    from commands.statuspage import status_page
+    from commands.subjects import Given, availability_of, settings_at, subjects_of
     from monitor.health.exposition import exposition
     from monitor.health.listening import Board, listening
-    from monitor.health.watching import Orders, Watcher
+    from monitor.health.watching import Orders, Watcher, is_sending
     from monitor.health.watching import watch as run_watch
 
     subjects = subjects_of(tuple(endpoints or ()), config, Given(), os.environ)
     settings = settings_at(config)
-    orders = Orders(subjects, settings.alerts, settings.maintenance, state, os.environ, talk)
     board, ending = Board(), Ending(duration)
+    names = tuple(subject.endpoint.name for subject in subjects)
+    page = status_page(state, settings, names, status, board) if status or listen else None
 
     def pulse(watcher: Watcher) -> None:
         board.publish(exposition(watcher.tally, watcher.readings()))
+        if page is not None:
+            page.look(watcher)
 
-    with listening(listen, board) as address, ending.on_signals():
+    with (
+        listening(listen, board) as address,
+        availability_of(config, os.environ, talk) as send,
+        ending.on_signals(),
+    ):
         if address is not None:
             talk(f"listening on {address}")
+        orders = Orders(subjects, settings.alerts, settings.maintenance, state, os.environ, talk, on_check=send)
         run_watch(orders, ending.stop, pulse)
+        if page is not None:
+            page.end()
+    if is_sending():
+        leave(ending.code)
     return ending.code
+
+
+def leave(code: int) -> NoReturn:
+    """The process ends now. Whatever a sender that hangs still holds is in the state folder, and sent again later."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def report_health(
     state: State,
     config: options.Config = "redline.toml",
-    since: Annotated[str, typer.Option(metavar="TIME", help="How far back: 24h, 30d.")] = "30d",
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="How far back: 24h, 30d; 30d without, 90d with --out.")
+    ] = None,
     json: options.Json = False,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write the status page there too: index.html, status.json.")
+    ] = None,
 ) -> int:
     """Report incidents, availability and error budgets from what `watch` has recorded."""
-    import time
-
+    from commands.statuspage import files_of, known_of, record_in, since_s_of, write_files
     from commands.subjects import settings_at
-    from monitor.health.recorded import record_of
-    from monitor.health.store import opened_to_read
-    from scoring.units import S, parse_duration_ns
 
-    plans = settings_at(config).checks if Path(config).is_file() else {}
-    with opened_to_read(state) as connection:
-        record = record_of(connection, time.time(), plans, parse_duration_ns(since) / S)
+    known = known_of(settings_at(config) if Path(config).is_file() else None)
+    record = record_in(state, known, since_s_of(since, is_page=out is not None))
+    if out is not None:
+        write_files(out, files_of(record))
     if json:
         from reports.health_json import health_json
 
@@ -133,8 +166,9 @@ class Ending:
 
     @contextmanager
     def on_signals(self) -> Iterator[None]:
-        """SIGINT and SIGTERM let what is under way end; a second one ends at once."""
-        kept = {number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+        """SIGINT, SIGTERM and SIGHUP let what is under way end; a second one ends at once. nohup keeps SIGHUP away."""
+        ending = [number for number in STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
+        kept = {number: signal.signal(number, self._on_signal) for number in ending}
         timer = None if self._after_s is None else Timer(self._after_s, self.stop.set)
         if timer is not None:
             timer.daemon = True

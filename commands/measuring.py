@@ -94,8 +94,24 @@ def limit(
     goal: Goals = None,
     need: Annotated[str | None, typer.Option(metavar="LOAD", help="What it must carry: 25rps or 40users.")] = None,
     max_users: MaxUsers = 512,
+    is_open: Annotated[
+        bool, typer.Option("--open", help="Search the rate of an open loop: requests are due whatever the answers do.")
+    ] = False,
+    max_rps: Annotated[
+        str | None, typer.Option(metavar="RATE", help="Of --open: never more requests per second.  [default: 500]")
+    ] = None,
+    arrivals: Annotated[
+        str | None, typer.Option(metavar="KIND", help="Of --open: poisson or constant.  [default: poisson]")
+    ] = None,
     harm_budget: HarmBudget = 300,
     budget: Annotated[str, typer.Option(metavar="TIME", help="Time the search may take.")] = "10m",
+    beyond: Annotated[
+        bool, typer.Option("--beyond", help="Then overload it, look how it recovers, and send bursts.")
+    ] = False,
+    beyond_budget: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Of --beyond: rejections that it may cause.  [default: 2000]"),
+    ] = None,
     deadline: Deadline = None,
     expect_any_body: AnyBody = False,
     seed: Seed = 1,
@@ -104,12 +120,15 @@ def limit(
     yes: Yes = False,
     quiet: Quiet = False,
 ) -> int:
-    """Find how many concurrent requests an endpoint takes."""
-    from capacity.target import Target, limit_plan
+    """Find how many concurrent requests an endpoint takes, or with --open how many per second."""
+    from capacity.openload import Rates
+    from capacity.target import Target, limit_plan, with_beyond
 
     said = (url, key_env, key_file, payload, tuple(header or ()), hosting, instances, max_concurrent)
     target = Target(endpoint, config, *said, deadline=deadline, any_body=expect_any_body, auth=auth, ca_file=ca_file)
-    plan = limit_plan(target, tuple(goal or ()), need, max_users, harm_budget, budget, seed)
+    rates = Rates(is_open, max_rps, arrivals)
+    plan = limit_plan(target, tuple(goal or ()), need, max_users, harm_budget, budget, seed, rates)
+    plan = with_beyond(plan, beyond, beyond_budget)
     return _measured(plan, out=out, json=json, yes=yes, quiet=quiet)
 
 
@@ -143,7 +162,7 @@ def load(
     speed: Annotated[float | None, typer.Option(metavar="F", help="Of --replay: so many times as fast.")] = None,
     max_users: Annotated[
         int | None,
-        typer.Option(metavar="N", min=1, max=100_000, help="Connections for --rps.  [default: 10 s of it]"),
+        typer.Option(metavar="N", min=1, max=100_000, help="Connections for a rate.  [default: 10 s of it, to 1000]"),
     ] = None,
     duration: Annotated[
         str | None, typer.Option("--for", metavar="TIME", help="How long.  [default: 30s, or the whole replay]")
@@ -232,7 +251,7 @@ def _consent(plan: Plan, yes: bool) -> None:
     if plan.endpoint.is_loopback or yes:
         return
     rate = "" if plan.most_rps is None else f"{plan.most_rps:g} requests a second, "
-    load = f"{rate}up to {plan.most_users} requests at a time to {plan.endpoint.host}, until {plan.harm_budget} have"
+    load = f"{rate}up to {plan.most_users} requests at a time to {plan.endpoint.host}, until {plan.most_harm} have"
     load += " been rejected"
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise RedlineError(f"this would send {load}", "add --yes when that is meant")

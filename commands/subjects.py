@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from monitor.health.checking import Subject
+from monitor.health.telemetry_checks import SignIns
 from scoring.checkplan import CheckPlan
 from scoring.endpoint import Endpoint
 from scoring.errors import RedlineError
@@ -36,10 +38,12 @@ def subjects_of(names: Sequence[str], config: str, given: Given, environ: Mappin
     """The endpoints named, all of the file without a name, or the one of --url. RedlineError where there is none."""
     if given.url is None:
         settings = settings_at(config)
-        return [_subject(one, settings.checks[one.name], given, environ) for one in _named(names, settings, given)]
+        sign_ins = SignIns()
+        named = _named(names, settings, given)
+        return [_subject(one, settings.checks[one.name], given, environ, sign_ins) for one in named]
     if names:
         raise RedlineError(f"both `{names[0]}` and --url are given", "leave one of them out")
-    return [_subject(_by_flags(None, config, given), CheckPlan(), given, environ)]
+    return [_subject(_by_flags(None, config, given), CheckPlan(), given, environ, SignIns())]
 
 
 def settings_at(config: str) -> Settings:
@@ -50,6 +54,28 @@ def settings_at(config: str) -> Settings:
     if not settings.endpoints:
         raise RedlineError(f"{config} has no endpoint", "add [endpoints.NAME] with scoring_uri; see docs/scenario.md")
     return settings
+
+
+@contextmanager
+def availability_of(
+    config: str | None, environ: Mapping[str, str], say: Callable[[str], None]
+) -> Iterator[Callable[..., None]]:
+    """Where checks go that become availability rows: nowhere, unless the file names a variable for it.
+
+    At the end of the block what is still on its way is waited for, for a bounded time. RedlineError where the file
+    wants rows that cannot be sent.
+    """
+    settings = None if config is None else settings_at(config)
+    if settings is None or settings.alerts.availability_env is None:
+        yield lambda *_: None
+        return
+    from monitor.health.availability import sender_of
+
+    sender = sender_of(settings.alerts, environ, say, settings.azure.ca_file)
+    try:
+        yield sender.add
+    finally:
+        sender.close()
 
 
 def _named(names: Sequence[str], settings: Settings, given: Given) -> list[Endpoint]:
@@ -76,10 +102,12 @@ def _by_flags(name: str | None, config: str, given: Given) -> Endpoint:
     return endpoint_of(Target(name, config, given.url, **said))
 
 
-def _subject(endpoint: Endpoint, plan: CheckPlan, given: Given, environ: Mapping[str, str]) -> Subject:
+def _subject(
+    endpoint: Endpoint, plan: CheckPlan, given: Given, environ: Mapping[str, str], sign_ins: SignIns
+) -> Subject:
     if given.deadline is not None:
         plan = replace(plan, deadline_ns=parse_duration_ns(given.deadline))
-    return Subject(endpoint, _scenario(endpoint, given), plan, environ)
+    return Subject(endpoint, _scenario(endpoint, given), plan, environ, sign_ins)
 
 
 def _scenario(endpoint: Endpoint, given: Given) -> Scenario:

@@ -20,7 +20,7 @@ _FLAGS = os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class Alarm(Protocol):
-    """Rings once for each `set`; a later `set` takes the place of an earlier one."""
+    """Rings until it is set anew or cleared; a later `set` takes the place of an earlier one."""
 
     def set(self, at_ns: int) -> None:
         """It rings at that instant, or at once where it has passed."""
@@ -36,7 +36,7 @@ class Alarm(Protocol):
 
 
 def alarm(ring: Callable[[], None]) -> Alarm:
-    """An alarm of this thread's event loop; `ring` is called in the hub."""
+    """An alarm of this thread's event loop; `ring` is called in the hub, and sets it anew or clears it."""
     clock = getattr(ctypes.CDLL(None, use_errno=True), "timerfd_create", None)
     descriptor = clock(_MONOTONIC, _FLAGS) if clock is not None else -1
     return _LoopAlarm(ring) if descriptor < 0 else _ClockAlarm(ring, descriptor)
@@ -54,9 +54,8 @@ class _ClockAlarm:
         self._settime = ctypes.CDLL(None, use_errno=True).timerfd_settime
         self._span = _Span()
         self._pointer = ctypes.byref(self._span)
-        self._ring = ring
         self._watcher: Any = gevent.get_hub().loop.io(descriptor, _READ)
-        self._watcher.start(self._on_rung)
+        self._watcher.start(ring)
 
     def set(self, at_ns: int) -> None:
         """It rings at that instant, or at once where it has passed."""
@@ -75,10 +74,6 @@ class _ClockAlarm:
         self._watcher.stop()
         self._watcher.close()
         os.close(self._descriptor)
-
-    def _on_rung(self) -> None:
-        self.clear()
-        self._ring()
 
 
 class _LoopAlarm:

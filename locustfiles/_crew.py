@@ -36,7 +36,7 @@ class Held:
     seconds: float  # from the opening until the gate closed
     health: Health
     spoiled: str | None  # why it is no fair hold of that level, else None
-    ended_by: str  # "tick" | "allowance" | "max_s" | "stopped" | "lost"
+    ended_by: str  # "tick" | "allowance" | "max_s" | "silent": a worker of several | "stopped" | "lost"
     counts: Tick  # all of it
     lost: str | None = None  # why nothing can be sent any more: the credential could not be renewed
 
@@ -145,7 +145,8 @@ class Pool:
         if not counts.exhausted_count:
             return None
         times = f"{counts.exhausted_count:,} request{'s were' if counts.exhausted_count > 1 else ' was'}"
-        return f"{times} due while all {self._size} connections were in use: raise --max-users"
+        pool = f"all {self._size:,} connections were" if self._size > 1 else "the one connection was"
+        return f"{times} due while {pool} in use: raise --max-users"
 
     def tell(self, counts: Tick) -> None:
         """It has been said, if there is something to say, and once."""
@@ -170,7 +171,7 @@ def held(
     """The parts of a hold put together: rows by the end of the attempts, and their punctuality in the health."""
     rows = np.concatenate(kept) if kept else np.zeros(0, dtype=RECORD_DTYPE)
     rows = rows[np.argsort(rows["done_ns"], kind="stable")]
-    health = replace(health, timely_ratio=tally.timely_ratio)
+    health = replace(health, timely_ratio=tally.timely_ratio, attempt_count=tally.attempt_count)
     return Held(rows, opened_ns, seconds, health, spoiled, ended_by, counts, lost)
 
 

@@ -110,11 +110,16 @@ def waited_for_core_ns() -> int | None:
 
 def worst_of(parts: Sequence[Health]) -> Health:
     """The health of several processes that carried one hold together: of each sign the worst."""
+    gaps_s = [part.canary_gap_s for part in parts if part.canary_gap_s is not None]
     return Health(
         lag_p99_s=max((part.lag_p99_s for part in parts if part.lag_p99_s is not None), default=None),
         timely_ratio=min((part.timely_ratio for part in parts if part.timely_ratio is not None), default=None),
         cpu_ratio=max((part.cpu_ratio for part in parts if part.cpu_ratio is not None), default=None),
         run_queue_ratio=max((part.run_queue_ratio for part in parts if part.run_queue_ratio is not None), default=None),
+        canary_count=sum(part.canary_count for part in parts),
+        canary_gap_s=max(gaps_s, default=None),
+        ceiling_rps=min((part.ceiling_rps for part in parts if part.ceiling_rps is not None), default=None),
+        ceiling_ratio=max((part.ceiling_ratio for part in parts if part.ceiling_ratio is not None), default=None),
     )
 
 

@@ -22,6 +22,17 @@ PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CER
 Answer = Grant | RedlineError | None
 
 
+def process(module: str) -> Any:
+    """The module runs in a process of its own, with pipes for input and output, and little in its environment."""
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", module],
+        env={name: os.environ[name] for name in PASSED_ON if name in os.environ} | {"PYTHONPATH": str(SOURCES)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+
+
 class Helper:
     """Answers `ask` by calling `on_answer(number, answer)`, or `on_end()` when its process has ended by itself."""
 
@@ -46,13 +57,7 @@ class Helper:
         """The process is there, or on its way."""
         if self._child is not None:
             return
-        self._child = subprocess.Popen(
-            [sys.executable, "-P", "-m", "scoring.renewing"],
-            env={name: os.environ[name] for name in PASSED_ON if name in os.environ} | {"PYTHONPATH": str(SOURCES)},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
+        self._child = process("scoring.renewing")
         gevent.spawn(self._listen, self._child)
         self._tell(self._first)
 

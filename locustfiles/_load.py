@@ -28,12 +28,12 @@ def hold_load(crew: Crew, plan: Plan, folder: Path | None) -> int:
     if not crew.users_ready(users, READY_WITHIN_S):
         raise not_ready(crew, users)
     hold = hold_of(plan)
-    _progress.send("trial", users=users, rps=None if hold.rate is None else hold.rate.first_rps, purpose="load")
+    _progress.send("trial", users=users, due_rps=due_rps(hold, 0.0, 0), purpose="load")
     started_ns = monotonic_ns()
 
     def tell(tick: Tick) -> bool:
         spent_s = (monotonic_ns() - started_ns) / 1e9
-        _progress.send("tick", **_told(tick, users), spent_s=spent_s, budget_s=hold.max_s, harm_budget=hold.allowance)
+        _progress.send("tick", **_told(tick, hold), spent_s=spent_s, budget_s=hold.max_s, harm_budget=hold.allowance)
         return False
 
     held = crew.hold(hold, tell, TICK_S, keep_rows=False)
@@ -77,9 +77,17 @@ def _keep(folder: Path, level: dict[str, object]) -> None:
         _progress.send("note", text=f"levels.jsonl cannot be written: {error.strerror or error}")
 
 
-def _told(tick: Tick, users: int) -> dict[str, object]:
+def due_rps(hold: Hold, since_open_s: float, sent_count: int) -> float | None:
+    """Requests due per second at that time; of a replay those sent until then. None in a closed loop."""
+    if hold.rate is not None:
+        return hold.rate.at(since_open_s)
+    return sent_count / since_open_s if hold.is_open and since_open_s > 0 else None
+
+
+def _told(tick: Tick, hold: Hold) -> dict[str, object]:
     return {
-        "users": users,
+        "users": hold.level,
+        "due_rps": due_rps(hold, tick.elapsed_s, tick.attempt_count + tick.in_flight),
         "elapsed_s": tick.elapsed_s,
         "rps": tick.recent_rps,
         "p95_ms": tick.recent_p95_ms,

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from capacity.arrivals import SPACINGS
 from capacity.goals import parse_goal
-from capacity.plan import Plan, plan_as_json, plan_from
+from capacity.openload import MOST_RPS
+from capacity.plan import SPACINGS, Plan, plan_as_json, plan_from
 from capacity.runfolder import RUN, read_run
 from scoring.endpoint import Endpoint, Hosting
 from scoring.errors import RedlineError
@@ -32,7 +32,7 @@ def add_arguments(parser: Any) -> None:
     add("--hosting", default="", choices=["", *Hosting], help="Where the endpoint runs")
     add("--goal", action="append", default=[], help="Such as 'p95<=300ms', may be repeated", **private)
     add("--max-users", type=int, default=200, help="Never more concurrent requests than this")
-    add("--rps", type=float, default=0.0, help="An open loop: requests due per second, over --max-users connections")
+    add("--rps", type=float, default=0.0, help="An open loop: requests due per second, in a search at most")
     add("--spacing", default="poisson", choices=SPACINGS, help="Of an open loop")
     add("--harm-budget", type=int, default=300, help="Rejections the run may cause")
     add("--budget", default="10m", help="The longest the run may take")
@@ -50,6 +50,8 @@ def plan_of(options: Any, host: str | None, command: str) -> Plan:
         return plan_from(json.loads(sent_along))
     if not host:
         raise RedlineError("no scoring URI is given", "add --host http://127.0.0.1:PORT/score")
+    if not 0 <= options.rps <= MOST_RPS:
+        raise RedlineError(f"--rps {options.rps} is no rate up to {MOST_RPS:,.0f} a second", "add --rps 50")
     for goal in options.goal:
         parse_goal(goal)
     return Plan(
@@ -70,7 +72,8 @@ def plan_of(options: Any, host: str | None, command: str) -> Plan:
         harm_budget=options.harm_budget,
         budget_s=parse_duration_ns(options.budget) / S,
         is_open=options.rps > 0,
-        rps=options.rps or None,
+        rps=(options.rps or None) if command == "load" else None,
+        max_rps=(options.rps or None) if command == "limit" else None,
         spacing=options.spacing,
         duration_s=options.run_time if isinstance(options.run_time, int) else None,
     )

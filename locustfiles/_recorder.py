@@ -12,7 +12,10 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from capacity.runfolder import ATTEMPTS, FAILURES
+from capacity.summary import RECORD_DTYPE
 from locustfiles import _progress
 from scoring.attempt import RECORD
 from scoring.redact import redact
@@ -45,13 +48,23 @@ class Appender:
         self._fd: int | None = None
         self.refusal: str | None = None
 
-    def append(self, data: bytes) -> None:
-        """The bytes are in the file, unless the disk refuses or there is no file."""
-        if self._file is None or self.refusal is not None or not data:
+    def open(self) -> None:
+        """The file is there and stays open: a process that runs out of descriptors later still writes to it."""
+        if self._file is None or self.refusal is not None or self._fd is not None:
             return
         try:
-            if self._fd is None:
-                self._fd = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            self._fd = os.open(self._file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        except OSError as error:
+            self.refusal = f"{self._file.name} cannot be written: {error.strerror or error}"
+
+    def append(self, data: bytes) -> None:
+        """The bytes are in the file, unless the disk refuses or there is no file."""
+        if self._file is None or not data:
+            return
+        self.open()
+        if self._fd is None or self.refusal is not None:
+            return
+        try:
             rest = memoryview(data)
             while rest:
                 rest = rest[os.write(self._fd, rest) :]
@@ -83,12 +96,15 @@ class Recorder:
         name = Path(ATTEMPTS)
         self._attempts = Appender(folder and folder / f"{name.stem}{suffix}{name.suffix}", RECORD.size)
         self._failures = Appender(folder and folder / FAILURES)
+        self._attempts.open()
+        self._failures.open()
         self.secrets = secrets
         self._buffer = bytearray()
         self._lines: list[str] = []
         self._kept: Counter[str] = Counter()
         self._told: set[str] = set()
         self.listeners: list[Callable[[bytes], None]] = []
+        self.shift_ns = 0  # from this machine's monotonic clock to the one that the run is told by
         self.add = self._buffer.extend  # bytes of one record; a bound method, for the inner loop
 
     def wants(self, label: str) -> bool:
@@ -117,6 +133,8 @@ class Recorder:
         if self._buffer:
             records = bytes(self._buffer)
             self._buffer.clear()
+            if self.shift_ns:
+                records = shifted(records, self.shift_ns)
             self._attempts.append(records)
             for listener in self.listeners:
                 listener(records)
@@ -143,6 +161,15 @@ class Recorder:
         text = f"{refusal}; the run goes on, its counts are kept in memory"
         _progress.say(f"warning: {text}\n")
         _progress.send("note", text=text)
+
+
+def shifted(records: bytes, by_ns: int) -> bytes:
+    """The records with all their instants moved; a first byte that never came stays 0."""
+    rows = np.frombuffer(records, dtype=RECORD_DTYPE).copy()
+    for name in ("due_ns", "sent_ns", "done_ns"):
+        rows[name] += by_ns
+    rows["first_byte_ns"][rows["first_byte_ns"] != 0] += by_ns
+    return rows.tobytes()
 
 
 def _headers(head: bytes) -> list[tuple[str, bytes]]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import gevent
 
+from capacity.arrivals import Rate
 from capacity.conclusion import conclude, outcome_word, why
 from capacity.evidence import PAUSE
 from capacity.goals import Goal, latency_goals
@@ -17,6 +18,7 @@ from capacity.plan import Plan
 from capacity.runfolder import append_level
 from capacity.search import Asked, Pause, Trial, harm, next_step
 from capacity.summary import Seen, seen
+from capacity.unit import PER_SECOND, Unit
 from capacity.verdict import Kind, Verdict
 from capacity.watch import Watch
 from locustfiles import _progress
@@ -44,33 +46,40 @@ def find(crew: Crew, plan: Plan, folder: Path | None) -> Verdict:
         result = (
             _pause(crew, step, len(history) + 1, now_s)
             if isinstance(step, Pause)
-            else _try(crew, step, asked, history, folder, now_s)
+            else _try(crew, step, plan, history, folder, now_s)
         )
         history.append(result)
         _write(folder, ended_line(result))
 
 
-def _try(
-    crew: Crew, trial: Trial, asked: Asked, history: Sequence[Seen], folder: Path | None, started_s: float
-) -> Seen:
+def _try(crew: Crew, trial: Trial, plan: Plan, history: Sequence[Seen], folder: Path | None, started_s: float) -> Seen:
     """One trial, held and summed up once the gate is closed again."""
-    _progress.send("trial", number=trial.number, users=trial.level, purpose=trial.purpose)
-    _write(folder, opened_line(trial, started_s, time.monotonic_ns()))
+    asked = asked_of(plan)
+    at = told_level(trial.level, asked)
+    _progress.send("trial", number=trial.number, **at, purpose=trial.purpose)
+    _write(folder, opened_line(trial, started_s, time.monotonic_ns(), is_open=plan.is_open))
     watch = _Watched(trial, asked, harm(history), started_s)
-    held = crew.hold(_hold_of(trial), watch.tick, EVERY_S)
+    held = crew.hold(hold_of(trial, plan), watch.tick, EVERY_S)
     ended_by = "not_load" if held.lost is not None else watch.ended_by or held.ended_by
-    result = _seen(trial, held, ended_by, started_s)
-    _write(folder, opened_line(trial, started_s, held.opened_monotonic_ns))
+    result = _seen(trial, held, ended_by, started_s, is_open=plan.is_open)
+    _write(folder, opened_line(trial, started_s, held.opened_monotonic_ns, is_open=plan.is_open))
     _progress.send(
         "trial_end",
-        users=trial.level,
+        **at,
         outcome=outcome_word(result, trial.rule.goals),
         why=why(result, trial.rule.goals),
     )
     return result
 
 
-def _hold_of(trial: Trial) -> Hold:
+def told_level(level: int, asked: Asked) -> dict[str, float]:
+    """The level as progress tells it: a number of users, or the rate at which requests are due."""
+    amount = Unit(asked.per_second).amount(level)
+    return {"due_rps": amount} if asked.per_second else {"users": amount}
+
+
+def hold_of(trial: Trial, plan: Plan) -> Hold:
+    """What the generator is to hold: users, or in an open loop a rate. No two trials send at the same instants."""
     return Hold(
         number=trial.number,
         level=trial.level,
@@ -80,11 +89,15 @@ def _hold_of(trial: Trial) -> Hold:
         allowance=trial.allowance,
         backoff_s=trial.backoff_s,
         slow_ns=tuple(goal.slow_ns or 0 for goal in latency_goals(trial.rule.goals)),
+        rate=Rate(trial.level / PER_SECOND) if plan.is_open else None,
+        spacing=plan.spacing,
+        seed=plan.seed + trial.number,
     )
 
 
-def _seen(trial: Trial, held: Held, ended_by: str, started_s: float) -> Seen:
+def _seen(trial: Trial, held: Held, ended_by: str, started_s: float, *, is_open: bool) -> Seen:
     goals: tuple[Goal, ...] = trial.rule.goals
+    exhausted = held.spoiled if is_open and held.counts.exhausted_count and held.ended_by != "stopped" else None
     return seen(
         held.rows,
         goals,
@@ -97,16 +110,19 @@ def _seen(trial: Trial, held: Held, ended_by: str, started_s: float) -> Seen:
         batch_s=trial.rule.batch_s,
         ended_by=ended_by,
         client=held.health,
-        spoiled=_spoiled(held),
+        spoiled=_spoiled(held, exhausted),
         waited_s=held.counts.waited_s,
         lost=held.lost,
+        is_open=is_open,
+        unsent_count=held.counts.unsent_count,
+        exhausted=exhausted,
     )
 
 
-def _spoiled(held: Held) -> tuple[str, ...]:
+def _spoiled(held: Held, exhausted: str | None) -> tuple[str, ...]:
     waited_s = held.counts.waited_s
     waited = f"its users waited {waited_s:.2g} s for a renewed credential" if waited_s > NEGLIGIBLE_S else None
-    return tuple(reason for reason in (held.spoiled, waited) if reason is not None)
+    return tuple(reason for reason in (held.spoiled, waited) if reason is not None and reason != exhausted)
 
 
 class _Watched:
@@ -130,7 +146,7 @@ class _Watched:
     def _tell(self, now: Tick) -> None:
         _progress.send(
             "tick",
-            users=self._trial.level,
+            **told_level(self._trial.level, self._asked),
             elapsed_s=round(now.elapsed_s, 3),
             rps=now.recent_rps,
             p95_ms=now.recent_p95_ms,

@@ -66,6 +66,7 @@ class Session:
         self._master = MasterCrew(self._runner) if isinstance(self._runner, MasterRunner) else None
         self._half = WorkerHalf(self._runner) if isinstance(self._runner, WorkerRunner) else None
         environment.redline_plan = None
+        environment.redline = None  # the station, once there is one
         for name in ("test_start", "test_stopping", "test_stop", "quit"):
             getattr(environment.events, name).add_listener(getattr(self, f"_on_{name}"))
         if self._half is None:
@@ -100,6 +101,8 @@ class Session:
         if self._half is None:
             options.redline_plan = None  # only a worker is told its plan
         plan = _options.plan_of(options, self.environment.host, self._command)
+        if plan.is_open and not self._is_controlled:
+            raise RedlineError("--rps is of an open loop, and this file is a closed one", "locust -f open_loop.py")
         self.environment.redline_plan = plan
         self.environment.host = plan.endpoint.scoring_uri
         if self._master is not None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from time import monotonic_ns
@@ -19,13 +20,16 @@ from capacity.plan import Plan
 from capacity.validity import Health
 from locustfiles import _stats
 from locustfiles._answer import header_mark
-from locustfiles._arrivals import Arrivals
+from locustfiles._arrivals import arrivals_of
+from locustfiles._canary import Canary
+from locustfiles._ceiling import Ceiling
 from locustfiles._gate import Gate, Hold
 from locustfiles._health import Pulse
 from locustfiles._recorder import Recorder
 from locustfiles._renewal import Keeper
 from locustfiles._request import request_ids, request_rests, request_start
 from locustfiles._wire import Connection, Sweeper, Target
+from scoring.attempt import RECORD
 from scoring.scenario import Scenario
 
 _DATE = header_mark(b"Date")
@@ -77,7 +81,9 @@ class Station:
             None  # called when waiting for one begins or ends, or it is lost
         )
         self.gate = Gate(self._on_closed, self.drained.set)
-        self.arrivals = Arrivals() if plan.is_open else None
+        self.arrivals = arrivals_of(plan)
+        self.canary = Canary(plan.endpoint, scenario) if plan.command == "limit" else None
+        self.ceiling = Ceiling(scenario) if plan.command == "limit" else None
         self.users: list[Seat] = []
         self.free_ns = 0  # monotonic: when the last user that waits after a rejection is free again
         self.fires_events = _stats.others_listen(environment)
@@ -112,9 +118,13 @@ class Station:
         self.closed.clear()
         self.drained.clear()
         self.pulse.begin()
+        if self.arrivals is not None:
+            self.arrivals.prepare(hold)
         self.gate.open(hold, monotonic_ns())
+        if self.canary is not None:
+            self.canary.begin(self, hold)
         if self.arrivals is not None and not self.closed.is_set():
-            self.arrivals.open(hold, self.gate.opened_ns)
+            self.arrivals.open(self.gate.opened_ns)
 
     def open_to_all(self) -> None:
         """Every user sends from now on, as Locust spawns them."""
@@ -133,6 +143,18 @@ class Station:
                 return
             self.gate.admit(index + 1)
             self.users[index].turn.set()
+
+    def close_after(self, max_s: float) -> None:
+        """The gate closes so long after its opening, and not before; what was due until then has been handed out."""
+        end_ns = self.gate.opened_ns + int(max_s * 1e9)
+        while (left_ns := end_ns - monotonic_ns()) > 0:
+            gevent.sleep(left_ns / 1e9)
+        gevent.get_hub().loop.run_callback(self._close_in_time)
+
+    def _close_in_time(self) -> None:
+        if self.arrivals is not None:
+            self.arrivals.hand_out()
+        self.gate.close("max_s")
 
     @property
     def lost(self) -> str | None:
@@ -160,6 +182,8 @@ class Station:
         self._drainer.kill(block=False)
         self.keeper.close()
         self.pulse.stop()
+        if self.canary is not None:
+            self.canary.stop()
         if self.arrivals is not None:
             self.arrivals.stop()
         self.sweeper.stop()
@@ -168,7 +192,7 @@ class Station:
     def _on_closed(self) -> None:
         self.closed_ns = monotonic_ns()
         if self.arrivals is not None:
-            self.arrivals.close()
+            self.arrivals.close(self.closed_ns)
         self.waited_ns = self.gate.waited_ns(self.closed_ns)
         self.closed.set()
 
@@ -212,7 +236,8 @@ class Station:
     def _fold(self, records: bytes) -> None:
         if not self.fires_events:
             method = self.scenario.method
-            _stats.fold(self.environment.stats, records, method=method, name=self.stats_name)
+            since = "sent_ns" if self.arrivals is None else "due_ns"
+            _stats.fold(self.environment.stats, records, method=method, name=self.stats_name, since=since)
 
 
 class RunningHold:
@@ -221,10 +246,11 @@ class RunningHold:
     def __init__(self, station: Station, hold: Hold) -> None:
         self._station = station
         self._records: list[bytes] = []
+        self._attempt_count = 0
         station.recorder.drain()
-        station.recorder.listeners.append(self._records.append)
+        station.recorder.listeners.append(self._heard)
         station.open(hold)
-        self._greenlets = [gevent.spawn_later(hold.max_s, station.gate.close, "max_s")]
+        self._greenlets = [gevent.spawn(station.close_after, hold.max_s)]
         if not hold.is_open:
             self._greenlets.append(gevent.spawn(station.let_in, hold))
 
@@ -262,5 +288,24 @@ class RunningHold:
     def end(self) -> Health:
         """The hold is over: call it once drained, and after the last `taken`."""
         gevent.killall(self._greenlets, block=False)
-        self._station.recorder.listeners.remove(self._records.append)
-        return self._station.pulse.health()
+        station = self._station
+        station.recorder.listeners.remove(self._heard)
+        health = station.pulse.health()
+        if station.canary is not None:
+            answers, gap_s = station.canary.end()
+            health = replace(health, canary_count=answers, canary_gap_s=gap_s)
+        if station.ceiling is not None and self.since_open_s > 0:
+            health = station.ceiling.beside(health, self._attempt_count / self.since_open_s, *self._latest)
+        return health
+
+    @property
+    def _latest(self) -> tuple[int, bytes]:
+        """How many users there are, and the body of an answer that one of them had."""
+        users = self._station.users
+        return len(users), next((user.wire.answer.body for user in users if user.wire is not None), b"")
+
+    def _heard(self, records: bytes) -> None:
+        self._records.append(records)
+        self._attempt_count += len(records) // RECORD.size
+        if self._station.canary is not None:
+            self._station.canary.heard(records)

@@ -26,12 +26,12 @@ def others_listen(environment: Any) -> bool:
     return len(environment.events.request._handlers) > LOCUSTS_OWN_LISTENERS
 
 
-def fold(stats: RequestStats, records: bytes, *, method: str, name: str) -> None:
-    """The records count in `stats`, as if an event had been fired for each."""
+def fold(stats: RequestStats, records: bytes, *, method: str, name: str, since: str) -> None:
+    """The records count in `stats`, as if an event had been fired for each; a response took from `since` on."""
     rows = np.frombuffer(records, dtype=RECORD_DTYPE)
     if not len(rows):
         return
-    batch = StatsEntry.unserialize(_report(rows, method, name), stats)
+    batch = StatsEntry.unserialize(_report(rows, method, name, since), stats)
     stats.total.extend(batch)
     stats.get(name, method).extend(batch)
     failed = label_counts(rows[rows["failure"] != 0])
@@ -61,9 +61,9 @@ def fire(
     )
 
 
-def _report(rows: NDArray[np.void], method: str, name: str) -> dict[str, Any]:
+def _report(rows: NDArray[np.void], method: str, name: str, since: str) -> dict[str, Any]:
     """A worker's report of these rows: the fields of Locust's StatsEntry."""
-    latency_ms = (rows["done_ns"] - rows["sent_ns"]) / 1e6
+    latency_ms = (rows["done_ns"] - rows[since]) / 1e6
     done_s = rows["done_ns"] / 1e9 + (time.time() - time.monotonic())
     seconds = done_s.astype(np.int64)
     return {

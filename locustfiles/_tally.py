@@ -48,7 +48,7 @@ class Tally:
         self._good = 0
         self._slow = [0] * len(slow_ns)
         self._labels: Counter[str] = Counter()
-        self._rejected = 0
+        self._rejected = self._answered = 0
         self._late = 0
         self._renewed = 0
         self._recent: deque[tuple[NDArray[np.int64], NDArray[np.int64]]] = deque()  # done, latency or -1
@@ -63,6 +63,7 @@ class Tally:
             rows = rows[~refused]
             if not len(rows):
                 return
+        self._answered += len(rows)
         labels = label_counts(rows)
         self._rejected += sum(labels.get(label, 0) for label in REJECTED_LABELS)
         kept = rows[(rows["flags"] & FLAG_TRANSIENT) == 0]
@@ -84,6 +85,11 @@ class Tally:
         """Share of the attempts sent at most LATE_NS after they were due; None of none."""
         return 1 - self._late / self._attempts if self._attempts else None
 
+    @property
+    def attempt_count(self) -> int:
+        """The attempts of which `timely_ratio` tells."""
+        return self._attempts
+
     def tick(
         self,
         since_open_s: float,
@@ -101,6 +107,7 @@ class Tally:
             slow_count=tuple(self._slow),
             labels=dict(sorted(self._labels.items())),
             rejected_count=self._rejected,
+            answered_count=self._answered,
             in_flight=in_flight,
             recent_rps=rps,
             recent_p95_ms=p95_ms,

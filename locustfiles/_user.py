@@ -22,6 +22,7 @@ from locust.exception import StopUser
 from locustfiles import _stats
 from locustfiles._answer import header_mark, retry_after_ns
 from locustfiles._arrivals import Arrivals
+from locustfiles._canary import Canary
 from locustfiles._request import request_bytes
 from locustfiles._station import Station
 from scoring.attempt import (
@@ -56,45 +57,54 @@ NO_CONTACT = frozenset(
 
 def score_for_ever(user: ScoringUser) -> None:
     """The one task: attempts without end, as the gate lets the user send them or as they are due."""
-    station = user.station
-    gate = station.gate
+    if user.station is None:
+        raise StopUser
+    station: Station = user.station
+    gate, canary = station.gate, station.canary
     if station.arrivals is not None:
         serve_arrivals(user, station.arrivals)
     due_ns = monotonic_ns()
     while True:
         if user.index >= gate.admitted:
             due_ns = user.wait_for_turn()
+        if canary is not None and canary.is_due:
+            due_ns = user.hand_over(canary, due_ns)
+            continue
         failure = user.attempt(due_ns)
         due_ns = user.wire.done_ns if failure is None else user.rest(failure)
 
 
 def serve_arrivals(user: ScoringUser, arrivals: Arrivals) -> NoReturn:
     """Attempts as they are due, until StopUser is raised. Who was rejected does not rest: what is due is due."""
+    canary = user.station.canary
     while True:
         due_ns = arrivals.next_due()
         if due_ns is None:
             due_ns = user.wait_for_arrival(arrivals)
-        user.is_again = False
+        if canary is not None and canary.is_due:
+            user.hand_over(canary, due_ns)
+            continue
         user.attempt(due_ns)
-        while user.is_again and user.may_go_on():  # a renewed credential: the same request once more
-            user.is_again = False
+        while user.is_again and user.may_send_again(arrivals):  # with a renewed credential
             user.attempt(due_ns)
 
 
 class ScoringUser(User):  # type: ignore[misc]
-    """Sends the scenario's requests: what `locust -f` runs. Its station is made before the first user."""
+    """Sends the scenario's requests: what `locust -f` runs. Where there is no station the run has been given up."""
 
     tasks = [score_for_ever]  # noqa: RUF012
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
-        self.station: Station = environment.redline
+        self.station: Any = environment.redline  # a Station
         self.turn = Event()
         self.index = 0
         self.wire: Any = None  # a Connection, made in the user's own greenlet
         self.is_again = False  # the last attempt was refused because of a renewal, and its turn comes once more
 
     def on_start(self) -> None:
+        if self.station is None:
+            return
         self.wire = self.station.connection()
         self.station.take_seat(self)
         payloads = self.station.scenario.payloads
@@ -105,7 +115,8 @@ class ScoringUser(User):  # type: ignore[misc]
         self._round: Iterator[_Turn] = islice(cycle(turns), self.index % len(payloads), None)
 
     def on_stop(self) -> None:
-        self.station.leave_seat(self, self.wire)
+        if self.wire is not None:
+            self.station.leave_seat(self, self.wire)
 
     def wait_for_turn(self) -> int:
         """The instant at which the gate let the user in. Raises StopUser when the run stops."""
@@ -119,6 +130,8 @@ class ScoringUser(User):  # type: ignore[misc]
 
     def wait_for_arrival(self, arrivals: Arrivals) -> int:
         """The instant at which a request is due that is this user's to send. Raises StopUser when the run stops."""
+        if self.station.is_stopping:
+            raise StopUser
         give = gevent.getcurrent().switch
         arrivals.wait(give)
         try:
@@ -130,13 +143,23 @@ class ScoringUser(User):  # type: ignore[misc]
             raise StopUser
         return due_ns
 
-    def may_go_on(self) -> bool:
-        """Whether the gate is still open, once there is a credential that may be sent."""
-        station = self.station
-        while station.gate.is_paused and not station.is_stopping:
+    def may_send_again(self, arrivals: Arrivals) -> bool:
+        """Whether the hold goes on once there is a credential that may be sent."""
+        station, gate = self.station, self.station.gate
+        trial, is_open = gate.trial, gate.closed_by is None
+        arrivals.refused(is_open=is_open)
+        while is_open and gate.is_paused and not station.is_stopping:
             self.turn.clear()
             self.turn.wait()
-        return station.gate.closed_by is None
+            is_open = gate.closed_by is None and gate.trial == trial
+        if is_open:
+            arrivals.again()
+        return is_open
+
+    def hand_over(self, canary: Canary, due_ns: int) -> int:
+        """The canary has sent in this user's place; the instant at which the user is free again."""
+        place, payload, rest, _ = next(self._round)
+        return canary.attempt(self.station, due_ns, (place, payload, rest))
 
     def attempt(self, due_ns: int) -> Failure | None:
         """One request, sent now, judged and recorded; None where the answer is good."""
@@ -147,6 +170,7 @@ class ScoringUser(User):  # type: ignore[misc]
         start = station.start
         request = request_bytes(start, raw_id, rest)
         trial = gate.trial
+        self.is_again = False
         failure: Failure | None = Failure.ABORTED
         gate.in_flight += 1
         sent_ns = monotonic_ns()
@@ -184,7 +208,7 @@ class ScoringUser(User):  # type: ignore[misc]
                 station.environment,
                 method=station.scenario.method,
                 name=station.stats_name,
-                latency_ns=wire.done_ns - sent_ns,
+                latency_ns=wire.done_ns - (sent_ns if station.arrivals is None else due_ns),
                 size=received,
                 outcome=(status, failure),
             )

@@ -1,7 +1,8 @@
 """Edge: a level held by Locust workers. The master's half decides, the workers' half carries; they speak in messages.
 
 Each worker gets its share of users and of rejections, so that it closes its own gate at once; while a hold runs it
-sends records ten times a second. A worker that is silent for more than a second spoils the hold.
+sends records ten times a second. A worker that is silent for more than a second spoils the hold. Machines have
+monotonic clocks of their own: what a worker tells and writes is told by the master's clock.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ FINISH, FINISHED = "redline-finish", "redline-finished"
 REPORT_EVERY_S = 0.1
 SILENT_NS = 1_000_000_000
 FINISH_WITHIN_S = 5.0
+SAME_NS = 100_000_000
 
 
 @dataclass(slots=True)
@@ -127,7 +129,8 @@ class MasterCrew:
         for place, (worker, share) in enumerate(zip(workers, shares, strict=True)):
             if share:
                 part = replace(_part_of(hold, share), part=place, parts=len(self._parts))
-                self._runner.send_message(HOLD, hold_as_json(part), client_id=worker)
+                grant = {"hold": hold_as_json(part), "sent_ns": monotonic_ns()}
+                self._runner.send_message(HOLD, grant, client_id=worker)
         return now_ns
 
     def _carry(
@@ -140,17 +143,17 @@ class MasterCrew:
             self._news.clear()
             now = self._tick(opened_ns)
             pool.tell(now)
-            closed_by = {part.closed_by for part in self._parts.values() if part.closed_by is not None}
+            closed_by = {part.closed_by for part in self._parts.values()}
             silent = self._silent()
             if self.is_stopping:
                 return "stopped", None
             if self.lost is not None:
                 return "lost", None
             if silent is not None or not self._parts:
-                return "stopped", silent or "no worker is there"
+                return self._without(silent)
             if "allowance" in closed_by or now.rejected_count >= hold.allowance:
                 return "allowance", None
-            if closed_by or monotonic_ns() > end_ns:
+            if closed_by - {None, "max_s"} or None not in closed_by or monotonic_ns() > end_ns:
                 return "max_s", None
             if tick(now):
                 return "tick", None
@@ -172,6 +175,11 @@ class MasterCrew:
         while any(part.health is None and not self._is_silent(part) for part in self._parts.values()):
             gevent.sleep(0.01)
         return self._silent()
+
+    def _without(self, silent: str | None) -> tuple[str, str]:
+        """The end of a hold that a worker does not carry any more; of the run where none is left."""
+        is_alone = all(self._is_silent(part) for part in self._parts.values())
+        return "stopped" if is_alone else "silent", silent or "no worker is there"
 
     def _silent(self) -> str | None:
         for worker, part in self._parts.items():
@@ -219,12 +227,38 @@ def _part_of(hold: Hold, share: int) -> Hold:
     return replace(hold, share=share, allowance=allowance, stop_total=stop_total)
 
 
+class FarClock:
+    """How far the master's monotonic clock is ahead of this one, as far as its messages tell.
+
+    A message takes time, so each tells too little; the one that was quickest tells most (Cristian 1989). Below SAME_NS
+    the two are taken for one clock, which processes of one machine share.
+
+    >>> clock = FarClock()
+    >>> clock.heard(5_000_000_000, 1_000_000_000), clock.heard(9_001_000_000, 5_000_000_000), clock.shift_ns
+    (None, None, 4001000000)
+    """
+
+    def __init__(self) -> None:
+        self._told_ns: int | None = None
+
+    def heard(self, sent_ns: int, now_ns: int) -> None:
+        """A message that was sent at `sent_ns` by the master's clock has come at `now_ns` by this one."""
+        told_ns = sent_ns - now_ns
+        self._told_ns = told_ns if self._told_ns is None else max(self._told_ns, told_ns)
+
+    @property
+    def shift_ns(self) -> int:
+        """To be added to an instant of this clock."""
+        return 0 if self._told_ns is None or abs(self._told_ns) < SAME_NS else self._told_ns
+
+
 class WorkerHalf:
     """Carries this worker's share of the holds that the master grants. `station` is set once there is one."""
 
     def __init__(self, runner: Any) -> None:
         self._runner = runner
         self._station: Station | None = None
+        self._clock = FarClock()
         runner.register_message(HOLD, self._on_hold)
         runner.register_message(CLOSE, self._on_close)
         runner.register_message(FINISH, self._on_finish)
@@ -249,7 +283,8 @@ class WorkerHalf:
             self._runner.send_message(CREDENTIAL, {"must_wait": station.keeper.must_wait, "lost": station.lost})
 
     def _on_hold(self, msg: Any, **_: Any) -> None:
-        gevent.spawn(self._carry, hold_from(msg.data))
+        self._clock.heard(msg.data["sent_ns"], monotonic_ns())
+        gevent.spawn(self._carry, hold_from(msg.data["hold"]))
 
     def _on_close(self, msg: Any, **_: Any) -> None:
         if self.station is not None and self.station.gate.trial == msg.data["number"]:
@@ -262,11 +297,17 @@ class WorkerHalf:
         station = self.station
         if station is None or station.is_stopping or station.gate.in_flight:
             return  # the master hears nothing, and takes the hold for spoiled
+        station.recorder.drain()  # by the clock as it was known before
+        station.recorder.shift_ns = self._clock.shift_ns
         running = RunningHold(station, hold)
         while not station.closed.wait(REPORT_EVERY_S) or not station.drained.wait(REPORT_EVERY_S):
             self._report(running, hold, None)
         records = running.taken()
-        self._report(running, hold, running.end(), records)
+        ending = gevent.spawn(running.end)
+        while not ending.ready():  # it may measure the generator first
+            self._report(running, hold, None)
+            ending.join(REPORT_EVERY_S)
+        self._report(running, hold, ending.get(), records)
 
     def _report(self, running: RunningHold, hold: Hold, health: Health | None, last: bytes | None = None) -> None:
         station = self.station
@@ -274,7 +315,7 @@ class WorkerHalf:
         report = {
             "number": hold.number,
             "records": running.taken() if last is None else last,
-            "opened_ns": running.opened_ns,
+            "opened_ns": running.opened_ns + station.recorder.shift_ns,
             "in_flight": station.gate.in_flight,
             "closed_by": station.gate.closed_by,
             "seconds": running.since_open_s,

@@ -14,10 +14,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from monitor.accounts import safe
-from monitor.outcomes import Outcome, outcome_of_answer, outcome_of_fault
+from monitor.outcomes import Outcome, outcome_of_answer, outcome_of_fault, outcome_of_machine
 from monitor.rows import Row
 from monitor.slices import Slice
-from monitor.workspace import plain_http
+from monitor.workspace import Patience, plain_http
 from scoring.account import Problem
 from scoring.controlplane.clouds import cloud_of
 from scoring.endpoint import Endpoint
@@ -110,6 +110,39 @@ def series_told(
     return tuple(series), tuple(_problem(one) for one in troubles.values())
 
 
+def series_named(
+    endpoint: Endpoint,
+    credential: TokenCredential,
+    period: Slice,
+    named: Iterable[tuple[str, str | None]],
+    patience: Patience,
+) -> dict[tuple[str, str | None], tuple[MetricSeries, ...] | Outcome]:
+    """The series of each metric, or why it could not be read; by its name and deployment, None for the endpoint's."""
+    from azure.monitor.querymetrics import MetricsClient
+
+    options: dict[str, Any] = {} if endpoint.ca_file is None else {"connection_verify": endpoint.ca_file}
+    options["audience"] = cloud_of(endpoint.azure, os.environ).metrics_scope.removesuffix("/.default")
+    options |= {"connection_timeout": patience.connect_s, "read_timeout": patience.read_s, "retry_total": 0}
+    found: dict[tuple[str, str | None], tuple[MetricSeries, ...] | Outcome] = {}
+    with MetricsClient(metrics_url(endpoint) or "", credential, **options) as client:
+        final: Outcome | None = None
+        for name, deployment in named:
+            wanted = _wanted_one(endpoint.arm_id or "", name, deployment)
+            told = final or _asked(client, wanted, period, plain_http(endpoint.metrics_url))
+            found[name, deployment] = told if isinstance(told, Outcome) else tuple(told)
+            final = told if isinstance(told, Outcome) and told.word in _FINAL else None
+    return found
+
+
+def _wanted_one(arm_id: str, name: str, deployment: str | None) -> _Wanted:
+    of_what, resource_id = (
+        (OF_ENDPOINT, arm_id) if deployment is None else (OF_DEPLOYMENT, f"{arm_id}/deployments/{deployment}")
+    )
+    namespace = ENDPOINTS if deployment is None else DEPLOYMENTS
+    _, split, aggregation, *_ = next(one for one in of_what if name in one[0])
+    return _Wanted(resource_id, namespace, (name,), split, aggregation)
+
+
 def _problem(trouble: Outcome) -> Problem:
     step = _STEPS.get(trouble.word, "ask again in a minute")
     return Problem(Source.METRICS, trouble.word, f"metrics could not be read whole: {trouble.said}", step)
@@ -157,6 +190,8 @@ def _asked(
     except AzureError as error:
         outcome = outcome_of_fault(error)
         return Outcome("refused_query", outcome.said) if getattr(error, "status_code", None) == 400 else outcome
+    except OSError as error:
+        return outcome_of_machine(error)
     except (ValueError, AttributeError, KeyError, TypeError) as error:  # an answer that is no result
         return outcome_of_answer(error)
     return [one for one in found if one is not None]

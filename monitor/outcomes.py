@@ -39,6 +39,11 @@ def outcome_of_answer(error: Exception) -> Outcome:
     return Outcome("bad_answer", _safe(f"no JSON came back ({type(error).__name__})"), is_passing=True)
 
 
+def outcome_of_machine(error: OSError) -> Outcome:
+    """A fault on this machine that no client names: the file with the authorities to trust is gone, say."""
+    return Outcome("unreachable", _safe(str(error)))
+
+
 def outcome_of_columns(columns: Sequence[str], promised: Sequence[str]) -> Outcome | None:
     """None where the table of an answer has the promised columns. An answer without a table is not "no rows"."""
     lost = [name for name in promised if name not in columns]

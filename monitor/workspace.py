@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from monitor.kql import Query
-from monitor.outcomes import Outcome, outcome_of_answer, outcome_of_columns, outcome_of_fault, outcome_of_partial
+from monitor.outcomes import (
+    Outcome,
+    outcome_of_answer,
+    outcome_of_columns,
+    outcome_of_fault,
+    outcome_of_machine,
+    outcome_of_partial,
+)
 from monitor.rows import Row, rows_of
 from monitor.slices import Slice
 from scoring.controlplane.clouds import cloud_of
@@ -22,11 +29,19 @@ if TYPE_CHECKING:
 
     from scoring.endpoint import Endpoint
 
-SERVER_TIMEOUT_S = 60
-"""A query that takes longer is asked for a shorter time instead."""
-TRIES = 4
-LONGEST_PAUSE_S = 30.0
-"""A service that asks for a longer pause is not waited for."""
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long is waited: for one query, for the next byte, and between tries. The defaults are those of a report."""
+
+    server_s: int = 60  # a report asks a query that takes longer for a shorter time instead
+    connect_s: float = 300.0
+    read_s: float = 300.0
+    tries: int = 4
+    longest_pause_s: float = 30.0  # a service that asks for a longer pause is not waited for
+
+
+OF_REPORTS = Patience()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,32 +56,38 @@ class Workspace:
     """Where one endpoint's telemetry is asked for: a Log Analytics workspace, else the resources' own logs."""
 
     def __init__(
-        self, endpoint: Endpoint, credential: TokenCredential, sleep: Callable[[float], None] | None = None
+        self,
+        endpoint: Endpoint,
+        credential: TokenCredential,
+        sleep: Callable[[float], None] | None = None,
+        patience: Patience = OF_REPORTS,
     ) -> None:
         from azure.monitor.query import LogsQueryClient
 
         cloud = cloud_of(endpoint.azure, os.environ)
         options: dict[str, Any] = {"audience": cloud.logs_scope.removesuffix("/.default"), "retry_total": 0}
+        options |= {"connection_timeout": patience.connect_s, "read_timeout": patience.read_s}
         if endpoint.logs_url is not None or cloud.name in ("china", "usgov"):
             options["endpoint"] = endpoint.logs_url or cloud.logs_url
         if endpoint.ca_file is not None:
             options["connection_verify"] = endpoint.ca_file
         self._client: LogsQueryClient = LogsQueryClient(credential, **options)
-        self._options: dict[str, Any] = {"server_timeout": SERVER_TIMEOUT_S, **plain_http(endpoint.logs_url)}
+        self._options: dict[str, Any] = {"server_timeout": patience.server_s, **plain_http(endpoint.logs_url)}
         self._workspace_id = endpoint.workspace_id
         self._resources = (endpoint.app_insights_id, endpoint.arm_id)
         self._sleep = sleep or time.sleep
+        self._patience = patience
 
     def ask(self, query: Query, part: Slice) -> Answer:
         """The answer for that part of time; what passes by itself is tried again, with growing pauses."""
         pause_s = 1.0
-        for number in range(1, TRIES + 1):
+        for number in range(1, self._patience.tries + 1):
             answer = self._once(query, part)
             outcome = answer.outcome
-            if outcome is None or not outcome.is_passing or number == TRIES:
+            if outcome is None or not outcome.is_passing or number == self._patience.tries:
                 break
             wanted_s = outcome.retry_after_s or pause_s
-            if wanted_s > LONGEST_PAUSE_S:
+            if wanted_s > self._patience.longest_pause_s:
                 break
             self._sleep(wanted_s)
             pause_s *= 2
@@ -89,6 +110,8 @@ class Workspace:
             rows = [] if table is None else rows_of(columns, table.columns_types, table.rows)
         except AzureError as error:
             return Answer([], outcome_of_fault(error))
+        except OSError as error:
+            return Answer([], outcome_of_machine(error))
         except (ValueError, AttributeError, KeyError, TypeError) as error:  # 204, empty 200, a page, another JSON
             return Answer([], outcome_of_answer(error))
         if partial is not None:

@@ -12,8 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
+from capacity.unit import Unit
 from reports.svg import INK, svg_of
-from scoring.units import show_count, show_ms
+from scoring.units import show_ms
 
 BLUE = "#0072b2"
 ORANGE = "#e69f00"
@@ -32,7 +33,7 @@ CLASSES = {
     SKY: "sky",
     GREY: "grey",
 }
-LOG_FROM = 24.0  # highest over lowest number of users from which on the axis is logarithmic
+LOG_FROM = 24.0  # highest over lowest load from which on the axis is logarithmic
 LOG_LATENCY_FROM = 8.0  # the same for latency
 LABEL_GAP = 15.0  # points between two names at the ends of curves
 STYLE = {
@@ -86,23 +87,29 @@ def rendered(
         return svg_of(figure, key=f"{key}-{frame.name}", title=title, description=caption, classes=CLASSES)
 
 
-def users_axis(axes: Axes, users: Sequence[int], frame: Frame) -> None:
-    """Linear for a narrow range of users, else logarithmic with ticks at powers of two."""
+def load_axis(axes: Axes, loads: Sequence[float], frame: Frame, unit: Unit) -> None:
+    """Linear for a narrow range of loads, else logarithmic with ticks at powers of two."""
     at_most = 10 if frame is WIDE else 5
-    if _is_wide_range(users):
+    if _is_wide_range(loads):
         axes.set_xscale("log", base=2)
-        axes.xaxis.set_major_locator(FixedLocator(_spread(users, at_most)))
+        axes.xaxis.set_major_locator(FixedLocator(_spread(loads, at_most)))
     else:
-        axes.set_xlim(min(0, min(users)), max(users) + max(0.6, 0.03 * max(users)))
+        axes.set_xlim(min(0, min(loads)), max(loads) + max(0.6, 0.03 * max(loads)))
         axes.xaxis.set_major_locator(MaxNLocator(at_most, integer=True))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    axes.set_xlabel("users, each with one request in flight" if frame is WIDE else "users")
+    axes.set_xlabel(_load_name(frame, unit))
 
 
-def rate_axis(axes: Axes, users: Sequence[int], rps: Sequence[float]) -> None:
-    """From zero beside a linear axis of users; logarithmic beside a logarithmic one: even scaling is straight."""
-    if _is_wide_range(users) and min(rps) > 0:
+def _load_name(frame: Frame, unit: Unit) -> str:
+    if unit.is_open:
+        return "requests due per second" if frame is WIDE else unit.name
+    return "users, each with one request in flight" if frame is WIDE else unit.name
+
+
+def rate_axis(axes: Axes, loads: Sequence[float], rps: Sequence[float]) -> None:
+    """From zero beside a linear axis of loads; logarithmic beside a logarithmic one: even scaling is straight."""
+    if _is_wide_range(loads) and min(rps) > 0:
         low, high = min(rps) / 1.5, max(rps) * 2.2
         axes.set_yscale("log")
         axes.set_ylim(low, high)
@@ -114,26 +121,29 @@ def rate_axis(axes: Axes, users: Sequence[int], rps: Sequence[float]) -> None:
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
 
 
-def _is_wide_range(users: Sequence[int]) -> bool:
-    return max(users) > LOG_FROM * max(min(users), 1)
+def _is_wide_range(loads: Sequence[float]) -> bool:
+    return max(loads) > LOG_FROM * max(min(loads), 1)
 
 
 def _thinned(ticks: Sequence[float], at_most: int) -> Sequence[float]:
     return ticks[:: -(-len(ticks) // at_most)] if ticks else ticks
 
 
-def _spread(users: Sequence[int], at_most: int) -> Sequence[float]:
+def _spread(loads: Sequence[float], at_most: int) -> Sequence[float]:
     """Powers of two within the range, thinned to `at_most`."""
-    powers = [1 << i for i in range(31) if min(users) <= 1 << i <= max(users)] or [min(users), max(users)]
+    powers: Sequence[float] = [1 << i for i in range(31) if min(loads) <= 1 << i <= max(loads)] or [
+        min(loads),
+        max(loads),
+    ]
     return _thinned(powers, at_most)
 
 
-def categories(axes: Axes, users: Sequence[int], frame: Frame) -> None:
-    """Bars stand at 0, 1, 2 …, named by their number of users, as many names as fit."""
-    step = -(-len(users) // (20 if frame is WIDE else 8))
-    axes.xaxis.set_major_locator(FixedLocator(range(0, len(users), step)))
-    axes.set_xticklabels([show_count(one) for one in users[::step]])
-    axes.set_xlabel("users, each with one request in flight" if frame is WIDE else "users")
+def categories(axes: Axes, levels: Sequence[int], frame: Frame, unit: Unit) -> None:
+    """Bars stand at 0, 1, 2 …, named by their level, as many names as fit."""
+    step = -(-len(levels) // (20 if frame is WIDE else 8))
+    axes.xaxis.set_major_locator(FixedLocator(range(0, len(levels), step)))
+    axes.set_xticklabels([unit.number(one) for one in levels[::step]])
+    axes.set_xlabel(_load_name(frame, unit))
 
 
 def latency_axis(axes: Axes, known_ms: Sequence[float]) -> None:
@@ -159,7 +169,7 @@ def _tick_ms(ms: float) -> str:
     return f"{ms / 1000:,.10g} s" if ms >= 1000 else f"{ms:.10g} ms"
 
 
-def end_labels(axes: Axes, ends: Sequence[tuple[str, float | None]], x: int, frame: Frame) -> None:
+def end_labels(axes: Axes, ends: Sequence[tuple[str, float | None]], x: float, frame: Frame) -> None:
     """Each curve's name at its right end, pushed apart where they would touch; a legend where there is no room."""
     if frame is NARROW:
         legend(axes, axes.get_lines()[: len(ends)], [name for name, _ in ends])

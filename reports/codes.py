@@ -23,7 +23,7 @@ class CodeRow:
     cause: str
     next_step: str
     good: bool
-    first_users: int | None
+    first_users: int | None  # the level, in the unit of the verdict
     count: int  # kept trials, transients dropped
     by_level: tuple[int, ...]  # beside the report's levels
     samples: tuple[FailureSample, ...]

@@ -7,6 +7,7 @@ from typing import Any
 
 from capacity.compare import FAILED, LIMIT, PERCENTILE, Change, Comparison
 from capacity.standing import Measured, Standing
+from capacity.unit import Unit
 from reports.clean import harmless_copy
 from reports.jsonout import document_text
 from reports.markdown import escaped, section
@@ -14,7 +15,7 @@ from reports.markdown import table as markdown_table
 from reports.rendered import Rendered
 from reports.terminal import MIN_WIDTH, headed, pairs_of, whole
 from reports.texttable import Column, columns_of, table
-from reports.words import concurrent, instant_words, rate_number, users_words
+from reports.words import instant_words, rate_number, show_rps
 from scoring.errors import Exit, RedlineError
 from scoring.units import show_ms
 
@@ -62,7 +63,9 @@ def headline(comparison: Comparison) -> str:
     one = max(found, key=_weight)
     way = "fell" if one.after.value < one.before.value else "rose"
     sure = f"{_step(one)}, real with probability {probability_words(one)}"
-    return f"{name}: {_figure(one)} {way} from {_value(one, one.before)} to {_value(one, one.after)} ({sure})."
+    unit = comparison.after.unit
+    before, after = (_value(one, measured, unit) for measured in (one.before, one.after))
+    return f"{name}: {_figure(one, unit)} {way} from {before} to {after} ({sure})."
 
 
 def _weight(change: Change) -> tuple[bool, bool, bool, float]:
@@ -81,7 +84,7 @@ def comparison_text(comparison: Comparison, *, color: bool, width: int) -> str:
         Column("real", right=True),
         Column(""),
     )
-    rows = [(*_cells(one), _mark(comparison, one)) for one in comparison.changes]
+    rows = [(*_cells(one, comparison.after.unit), _mark(comparison, one)) for one in comparison.changes]
     note = "  real: probability that the figure went this way; intervals in --json, 95 %"
     blocks = (
         "\n".join(headed(title, columns_of(title), headline(comparison), _TONES[title], color, width)),
@@ -94,7 +97,7 @@ def comparison_text(comparison: Comparison, *, color: bool, width: int) -> str:
 def comparison_markdown(comparison: Comparison) -> str:
     """The comparison for a job summary or a pull request."""
     names = ("Figure", "Before:", "After:", "Change:", "Real:", "")
-    rows = [(*_cells(one), _mark(comparison, one)) for one in comparison.changes]
+    rows = [(*_cells(one, comparison.after.unit), _mark(comparison, one)) for one in comparison.changes]
     about = "\n".join(f"- {escaped(name)}: {escaped(value)}" for name, value in _about(comparison))
     head = f"## {escaped(word(comparison))}: {escaped(headline(comparison))}"
     return "\n\n".join([head, section("Figures", markdown_table(names, rows)), about]) + "\n"
@@ -107,7 +110,7 @@ def comparison_json(comparison: Comparison) -> str:
             "schema": SCHEMA,
             "verdict": word(comparison),
             "headline": headline(comparison),
-            "changes": [_change_json(one) for one in comparison.changes],
+            "changes": [_change_json(one, comparison.after.unit) for one in comparison.changes],
             "differences": comparison.differences,
             "tolerance": asdict(comparison.tolerance),
             "before": _run_json(comparison.before),
@@ -123,9 +126,10 @@ def probability_words(change: Change) -> str:
     return "> 99.9 %" if change.probability > 0.999 else f"{100 * change.probability:.3g} %"
 
 
-def _cells(change: Change) -> tuple[str, str, str, str, str]:
+def _cells(change: Change, unit: Unit) -> tuple[str, ...]:
     said = probability_words(change) if change.before.value != change.after.value else "–"
-    return _figure(change), _value(change, change.before), _value(change, change.after), _step(change), said
+    values = (_value(change, one, unit) for one in (change.before, change.after))
+    return _figure(change, unit), *values, _step(change), said
 
 
 def _mark(comparison: Comparison, change: Change) -> str:
@@ -134,16 +138,18 @@ def _mark(comparison: Comparison, change: Change) -> str:
     return ("worse" if change.is_worse else "better") if change.is_real else ""
 
 
-def _figure(change: Change) -> str:
+def _figure(change: Change, unit: Unit) -> str:
     if change.kind == LIMIT:
         return f"limit of {change.name}"
-    label = {"completed_rps": "requests/s", "failed_ratio": "failed"}.get(change.name, change.name)
-    return label if change.users is None else f"{label} at {concurrent(change.users)}"
+    completed = "answered" if unit.is_open else "requests/s"
+    label = {"completed_rps": completed, "failed_ratio": "failed"}.get(change.name, change.name)
+    return label if change.users is None else f"{label} at {unit.in_full(change.users)}"
 
 
-def _value(change: Change, measured: Measured) -> str:
+def _value(change: Change, measured: Measured, unit: Unit) -> str:
     if change.kind == LIMIT:
-        return ("at least " if measured.high is None else "") + users_words(int(measured.value))
+        shown = show_rps(measured.value) if unit.is_open else unit.words(measured.value)
+        return ("at least " if measured.high is None else "") + shown
     if change.kind == PERCENTILE:
         return show_ms(measured.value)
     return f"{100 * measured.value:.3g} %" if change.kind == FAILED else f"{rate_number(measured.value)}/s"
@@ -168,10 +174,13 @@ def _about(comparison: Comparison) -> list[tuple[str, str]]:
     return [*runs, ("gate", "; ".join(parts) if len(parts) > 1 else "none"), *asked]
 
 
-def _change_json(change: Change) -> dict[str, Any]:
-    unit = {LIMIT: "users", PERCENTILE: "ms", FAILED: "ratio"}.get(change.kind, "rps")
-    values = asdict(change)
-    return {**values, "unit": unit, "is_real": change.is_real}
+def _change_json(change: Change, unit: Unit) -> dict[str, Any]:
+    of_limit = "rps" if unit.is_open else "users"
+    name = {LIMIT: of_limit, PERCENTILE: "ms", FAILED: "ratio"}.get(change.kind, "rps")
+    values = {**asdict(change), "unit": name, "is_real": change.is_real}
+    if not unit.is_open:
+        return values
+    return {**values, "users": None, "rps": None if change.users is None else unit.amount(change.users)}
 
 
 def _run_json(standing: Standing) -> dict[str, Any]:

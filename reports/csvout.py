@@ -6,6 +6,7 @@ import csv
 from collections.abc import Iterable, Sequence
 from io import StringIO
 
+from capacity.unit import Unit
 from capacity.verdict import Level, Trial
 from reports.clean import harmless_copy
 from reports.limit import LimitReport
@@ -16,21 +17,26 @@ Cell = str | int | float | None
 
 
 def levels_csv(report: LimitReport) -> str:
-    """One row per number of users; a column per code and failure class. An empty cell was not measured."""
-    levels = harmless_copy(report.verdict.levels)
+    """One row per level; a column per code and failure class. An empty cell was not measured."""
+    levels, unit = harmless_copy(report.verdict.levels), report.verdict.unit
     labels = sorted({label for level in levels for label in level.status_count})
-    names = (*_LEVEL_COLUMNS, *(f"count_{label}" for label in labels))
-    rows = ((*_level(level), *(level.status_count.get(label, 0) for label in labels)) for level in levels)
+    columns = (_RATE, *_LEVEL_COLUMNS, *_OPEN_COLUMNS) if unit.is_open else (_USERS, *_LEVEL_COLUMNS)
+    names = (*columns, *(f"count_{label}" for label in labels))
+    rows = (
+        (*_level(level, columns, unit), *(level.status_count.get(label, 0) for label in labels)) for level in levels
+    )
     return csv_text(names, rows)
 
 
 def trials_csv(report: LimitReport) -> str:
     """One row per trial, in the order they were run."""
-    return csv_text(_TRIAL_COLUMNS, map(_trial, harmless_copy(report.verdict.trials)))
+    unit = report.verdict.unit
+    columns = tuple(_RATE if name == _USERS and unit.is_open else name for name in _TRIAL_COLUMNS)
+    return csv_text(columns, (_trial(trial, columns, unit) for trial in harmless_copy(report.verdict.trials)))
 
 
+_USERS, _RATE = "users", "rps"
 _LEVEL_COLUMNS = (
-    "users",
     "attempt_count",
     "good_count",
     "measured_s",
@@ -47,6 +53,16 @@ _LEVEL_COLUMNS = (
     "discarded_count",
     "first_at",
 )
+_OPEN_COLUMNS = (
+    "due_count",
+    "late_count",
+    "p50_from_due_ms",
+    "p90_from_due_ms",
+    "p95_from_due_ms",
+    "p99_from_due_ms",
+    "p999_from_due_ms",
+    "max_from_due_ms",
+)
 _TRIAL_COLUMNS = (
     "number",
     "users",
@@ -60,13 +76,13 @@ _TRIAL_COLUMNS = (
 )
 
 
-def _level(level: Level) -> tuple[Cell, ...]:
-    named = {"measured_s": level.seconds}
-    return tuple(named[name] if name in named else getattr(level, name) for name in _LEVEL_COLUMNS)
+def _level(level: Level, columns: Sequence[str], unit: Unit) -> tuple[Cell, ...]:
+    named = {"measured_s": level.seconds, _RATE: unit.amount(level.users)}
+    return tuple(named[name] if name in named else getattr(level, name) for name in columns)
 
 
-def _trial(trial: Trial) -> tuple[Cell, ...]:
-    return tuple(getattr(trial, name) for name in _TRIAL_COLUMNS)
+def _trial(trial: Trial, columns: Sequence[str], unit: Unit) -> tuple[Cell, ...]:
+    return tuple(unit.amount(trial.users) if name == _RATE else getattr(trial, name) for name in columns)
 
 
 def csv_text(names: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:

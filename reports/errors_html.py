@@ -5,7 +5,7 @@ from __future__ import annotations
 from reports.errors import ErrorsReport
 from reports.errors_page import Page
 from reports.errors_words import headline, numbers, remarks, title, verdict_tone, verdict_word
-from reports.html import page_of
+from reports.page import page_of
 
 MAX_BYTES = 600_000
 

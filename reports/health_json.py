@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from reports.clean import harmless_copy
+from reports.health_figures import good_interval, together
 from reports.jsonout import SCHEMA, document_text
 from scoring.health import (
+    Budget,
     CheckResult,
+    Day,
     EndpointHealth,
     EndpointRecord,
     Health,
     HealthRecord,
     Incident,
+    Latencies,
     Notification,
+    Recovery,
 )
 
 
@@ -25,10 +32,25 @@ def check_json(found: Sequence[EndpointHealth]) -> str:
     return document_text({"schema": SCHEMA, "endpoints": [_endpoint(one) for one in clean]})
 
 
-def health_json(record: HealthRecord) -> str:
-    """Incidents with their notifications, endpoints and gaps as one JSON document."""
-    clean = harmless_copy(record)
-    document = {
+def harmless_record(record: HealthRecord) -> HealthRecord:
+    """A copy in which every text is safe to show. Days hold numbers alone, and there may be many: they stay."""
+    bare = replace(record, endpoints=tuple(replace(one, days=()) for one in record.endpoints))
+    clean = harmless_copy(bare)
+    pairs = zip(clean.endpoints, record.endpoints, strict=True)
+    return replace(clean, endpoints=tuple(replace(one, days=whole.days) for one, whole in pairs))
+
+
+def health_json(record: HealthRecord, *, compact: bool = False) -> str:
+    """Incidents with their notifications, endpoints and gaps as one JSON document; compact: on one line."""
+    document = health_document(harmless_record(record))
+    if not compact:
+        return document_text(document)
+    return json.dumps(document, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
+
+
+def health_document(clean: HealthRecord) -> dict[str, Any]:
+    """The document of a record whose texts are harmless."""
+    return {
         "schema": SCHEMA,
         "made_at": instant(clean.made_s),
         "since_at": instant(clean.since_s),
@@ -37,8 +59,15 @@ def health_json(record: HealthRecord) -> str:
         "gaps": [
             {"from_at": instant(gap.from_s), "until_at": instant(gap.until_s), "cause": gap.cause} for gap in clean.gaps
         ],
+        "watcher": {
+            "beat_at": instant(clean.watch.beat_s),
+            "next_at": instant(clean.watch.next_s),
+            "waiting_count": clean.watch.waiting_count,
+            "is_over": clean.watch.is_over,
+        },
+        "good_interval": good_interval(together(clean.endpoints)),
+        "recovery": _recovery(clean.recovery),
     }
-    return document_text(document)
 
 
 def instant(at_s: float | None) -> str | None:
@@ -61,6 +90,9 @@ def _incident(one: Incident) -> dict[str, Any]:
         "reason": one.reason,
         "opened_at": instant(one.opened_s),
         "closed_at": instant(one.closed_s),
+        "evidence": one.evidence,
+        "next_step": one.next_step,
+        "is_recovery": None if one.closed_s is None else one.is_recovery,
         "notifications": [_notification(told) for told in one.notifications],
     }
 
@@ -88,7 +120,53 @@ def _record(one: EndpointRecord) -> dict[str, Any]:
         "budget_left_ratio": one.budget_left_ratio,
         "missed_count": one.missed_count,
         "late_count": one.late_count,
+        "last_outcome": one.last.value,
+        "since_at": instant(one.since_s),
+        "evidence": one.evidence,
+        "next_step": one.next_step,
+        "is_in_maintenance": one.is_quiet,
+        "is_watched": one.is_watched,
+        "is_overdue": one.is_overdue,
+        "good_interval": good_interval(one.days),
+        "budget": None if one.budget is None else _budget(one.budget),
+        "latency": None if one.latencies is None else _latency(one.latencies),
+        "recovery": _recovery(one.recovery),
+        "days": [_day(day) for day in one.days],
     }
+
+
+def _day(day: Day) -> dict[str, Any]:
+    return {
+        "date": day.date,
+        "ok_count": day.ok_count,
+        "degraded_count": day.degraded_count,
+        "failed_count": day.failed_count,
+        "unknown_count": day.unknown_count,
+        "maintenance_count": day.quiet_count,
+    }
+
+
+def _budget(budget: Budget) -> dict[str, Any]:
+    return {
+        "window_s": budget.window_s,
+        "failed_count": budget.failed_count,
+        "check_count": budget.check_count,
+        "left_ratio": budget.left_ratio,
+    }
+
+
+def _latency(found: Latencies) -> dict[str, Any]:
+    return {
+        "count": found.count,
+        "since_at": instant(found.since_s),
+        "p50_ms": found.p50_ns / 1e6,
+        "p95_ms": found.p95_ns / 1e6,
+    }
+
+
+def _recovery(found: Recovery) -> dict[str, Any]:
+    interval = None if found.low_s is None else (found.low_s, found.high_s)
+    return {"count": found.count, "mean_s": found.mean_s, "interval_s": interval}
 
 
 def _endpoint(one: EndpointHealth) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from reports.clean import harmless_copy
+from reports.health_json import harmless_record
+from reports.status_words import is_alive, recovery_note, span, watcher_words
 from reports.texttable import Column, hung, painted, table
 from scoring.health import CheckResult, EndpointHealth, Health, HealthRecord
 from scoring.units import show_ms, show_ratio, show_seconds
@@ -30,19 +32,21 @@ def check_text(found: Sequence[EndpointHealth], *, color: bool, width: int) -> s
 
 def health_text(record: HealthRecord, *, color: bool, width: int) -> str:
     """Endpoints, open and past incidents and gaps, at most `width` columns wide where their words allow it."""
-    clean, width = harmless_copy(record), max(width, MIN_WIDTH)
+    clean, width = harmless_record(record), max(width, MIN_WIDTH)
     if not clean.endpoints and not clean.incidents:
         return f"no checks since {_moment(clean.since_s)}\n"
     still = [one for one in clean.incidents if one.closed_s is None]
     blocks = [
         f"{_counted(len(clean.endpoints), 'endpoint')}, {_counted(len(still), 'incident')} open;"
         f" what follows is since {_moment(clean.since_s)}",
+        _recovery(clean),
         _records(clean, width),
         _incidents(clean, color, width),
         *(
             f"nothing was watched from {_moment(gap.from_s)} to {_moment(gap.until_s)}: {gap.cause}"
             for gap in clean.gaps
         ),
+        "" if is_alive(clean) else watcher_words(clean),
     ]
     return without_commands("\n\n".join(block for block in blocks if block) + "\n")
 
@@ -125,12 +129,17 @@ def _records(record: HealthRecord, width: int) -> str:
             show_ratio(one.known_count - one.counts.get(Health.FAILED, 0), one.known_count),
             "–" if one.budget_left_ratio is None else f"{one.budget_left_ratio:.1%}",
             f"{one.missed_count:,}",
-            one.reason,
+            one.reason if one.is_watched else "watched no longer",
         )
         for one in record.endpoints
     ]
     columns = ("endpoint", "state", "not failed", "budget left", "missed", "reason")
     return table([Column(name) for name in columns], rows, width) if rows else ""
+
+
+def _recovery(record: HealthRecord) -> str:
+    found = record.recovery
+    return f"mean time to recovery {span(found.mean_s)}: {recovery_note(found)}" if found.count else ""
 
 
 def _incidents(record: HealthRecord, color: bool, width: int) -> str:

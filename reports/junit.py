@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
+from capacity.unit import Unit
 from capacity.verdict import Kind, Limit
 from reports.certificate import certificate, fairness
 from reports.clean import harmless_copy
@@ -70,8 +71,10 @@ def _test_case(one: Case, class_name: str) -> TestCase:
 
 
 def _goal(limit: Limit, report: LimitReport) -> TestCase:
-    case = _case(limit.goal, report)
-    rests_on = f"{show_ratio(limit.bad_count, limit.attempt_count)} bad at the limit; interval {interval_words(limit)}"
+    case, unit = _case(limit.goal, report), report.verdict.unit
+    rests_on = (
+        f"{show_ratio(limit.bad_count, limit.attempt_count)} bad at the limit; interval {interval_words(limit, unit)}"
+    )
     if limit.high == 0:
         case.result = [Failure(_legal(f"{limit.goal} is missed at the lowest load: {rests_on}"), "missed")]
     elif report.decision == "NO-GO" and limit.goal == report.verdict.binding_goal:
@@ -79,8 +82,12 @@ def _goal(limit: Limit, report: LimitReport) -> TestCase:
     elif limit.level is None:
         case.result = [Skipped(_legal(f"no evidence: {headline(report)}"))]
     else:
-        case.system_out = _legal(f"limit {limit.level}; {rests_on}")
+        case.system_out = _legal(f"limit {_limit_words(limit.level, unit)}; {rests_on}")
     return case
+
+
+def _limit_words(level: int, unit: Unit) -> str:
+    return unit.words(level) if unit.is_open else unit.number(level)
 
 
 def _verdict(report: LimitReport) -> TestCase:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from capacity.coldstart import ColdStart
+from capacity.scaling import Scaling
+from capacity.unit import USERS, Unit
 from capacity.verdict import Kind, Level, Limit, Recommended, Sizing, Verdict
-from reports.words import concurrent, percent, renewed_words, sentence_case, show_rps, users_words
+from capacity.wall import Wall
+from reports.words import concurrent, percent, renewed_words, sentence_case, show_rps
 from scoring.endpoint import Endpoint
 from scoring.told import Finding
-from scoring.units import show_count, show_ratio
+from scoring.units import show_ratio
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,9 @@ class LimitReport:
     run_facts: RunFacts
     failures: tuple[FailureSample, ...] = field(default=())
     causes: tuple[Finding, ...] = ()
+    wall: Wall | None = None
+    scaling: Scaling | None = None
+    cold_start: ColdStart | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +92,9 @@ def headline(report: LimitReport) -> str:
     verdict, name = report.verdict, report.endpoint.name
     level = verdict.binding.level if verdict.binding else None
     if verdict.kind is Kind.FOUND and level is not None:
-        return f"{name} takes {concurrent(level)}{_within(verdict)}; {first_rejection(verdict)}."
+        return f"{name} takes {verdict.unit.in_full(level)}{_within(verdict)}; {first_rejection(verdict)}."
     if verdict.kind is Kind.AT_LEAST and level is not None:
-        return f"{name} takes at least {concurrent(level)}; every goal was kept up to there."
+        return f"{name} takes at least {verdict.unit.in_full(level)}; every goal was kept up to there."
     if verdict.kind is Kind.MISSED_AT_ZERO_LOAD:
         return f"{name} misses {verdict.binding_goal or 'its goal'} at the lowest load: not a matter of load."
     if verdict.kind is Kind.NOT_A_LOAD_PROBLEM:
@@ -147,7 +154,7 @@ def first_rejection(verdict: Verdict) -> str:
     """`the first 503 came at 9`, or that none was seen."""
     if verdict.first_rejected_users is None:
         return "no 429 or 503 was seen" if verdict.rejected_count == 0 else "no 429 or 503 counts against a level"
-    return f"the first {rejection_label(verdict)} came at {verdict.first_rejected_users}"
+    return f"the first {rejection_label(verdict)} came at {verdict.unit.number(verdict.first_rejected_users)}"
 
 
 def rejection_label(verdict: Verdict) -> str:
@@ -163,7 +170,7 @@ def rejection_label(verdict: Verdict) -> str:
 
 def limits_table(report: LimitReport) -> tuple[LimitRow, ...]:
     """One row per goal, the binding one first."""
-    rows = [_limit_row(limit, report.verdict.binding_goal) for limit in report.verdict.limits]
+    rows = [_limit_row(limit, report.verdict) for limit in report.verdict.limits]
     return tuple(sorted(rows, key=lambda row: not row.binding))
 
 
@@ -173,8 +180,30 @@ def latency_table(report: LimitReport) -> tuple[LatencyRow, ...]:
     levels = [level for level in report.verdict.levels if level.p50_ms is not None]
     if not limit or not levels:
         return tuple(LatencyRow("–", level) for level in levels[:4])
-    chosen = {_nearest(levels, share * limit).users for share in _SHARES}
+    nearest = (_nearest(levels, share * limit) for share in _SHARES)
+    chosen = {(_best_seen(levels, one) if report.verdict.unit.is_open else one).users for one in nearest}
     return tuple(LatencyRow(f"{100 * level.users / limit:.0f} %", level) for level in levels if level.users in chosen)
+
+
+def _best_seen(levels: Sequence[Level], at: Level) -> Level:
+    """Of rates that lie close together the one with the most answers."""
+    near = [level for level in levels if abs(level.users - at.users) <= BESIDE * at.users]
+    return max(near, key=lambda level: level.good_count)
+
+
+def judged(level: Level) -> Level:
+    """The level with the latencies by which goals judge: of an open loop those from the due time."""
+    if level.due_count is None:
+        return level
+    return replace(
+        level,
+        p50_ms=level.p50_from_due_ms,
+        p90_ms=level.p90_from_due_ms,
+        p95_ms=level.p95_from_due_ms,
+        p99_ms=level.p99_from_due_ms,
+        p999_ms=level.p999_from_due_ms,
+        max_ms=level.max_from_due_ms,
+    )
 
 
 def _nearest(levels: Sequence[Level], users: float) -> Level:
@@ -186,18 +215,28 @@ def level_at(verdict: Verdict, users: int | None) -> Level | None:
     return next((level for level in verdict.levels if level.users == users), None)
 
 
+def level_beside(verdict: Verdict, level: int | None) -> Level | None:
+    """The level measured at exactly `level`; of rates, which have no neighbours, the nearest kept one within BESIDE."""
+    if level is None or not verdict.unit.is_open:
+        return level_at(verdict, level)
+    near = [one for one in verdict.levels if abs(one.users - level) <= BESIDE * level and one.p50_ms is not None]
+    return min(near, key=lambda one: abs(one.users - level), default=None)
+
+
 def peak_words(verdict: Verdict) -> str:
     """The highest completed rate and the load at which it was reached."""
     if verdict.peak_rps <= 0 or not verdict.levels:
         return "not measured"
     best = max(verdict.levels, key=lambda level: level.timed_rps or 0.0)
-    return f"{show_rps(verdict.peak_rps)} at {users_words(best.users)}"
+    if verdict.unit.is_open:
+        return f"{show_rps(verdict.peak_rps)} with {verdict.unit.number(best.users)} due"
+    return f"{show_rps(verdict.peak_rps)} at {verdict.unit.words(best.users)}"
 
 
 def safe_words(recommended: Recommended) -> str:
     """The load to plan with."""
     if recommended.safe_users is None:
-        return "not known"
+        return "not known" if recommended.safe_rps is None else show_rps(recommended.safe_rps)
     rate = "" if recommended.safe_rps is None else f", {show_rps(recommended.safe_rps)}"
     return f"{concurrent(recommended.safe_users)}{rate}"
 
@@ -212,31 +251,33 @@ def sizing_words(sizing: Sizing) -> str:
 
 
 _SHARES = (0.25, 0.5, 0.75, 1.0)
+BESIDE = 0.05
+"""A rate so close to the limit, as a share of it, shows what is seen at the limit."""
 
 
-def _limit_row(limit: Limit, binding_goal: str | None) -> LimitRow:
+def _limit_row(limit: Limit, verdict: Verdict) -> LimitRow:
     return LimitRow(
         goal=limit.goal,
-        users=_limit_words(limit),
-        interval=interval_words(limit),
+        users=_limit_words(limit, verdict.unit),
+        interval=interval_words(limit, verdict.unit),
         rests_on=show_ratio(limit.bad_count, limit.attempt_count) if limit.attempt_count else "no attempts",
         bound="–" if limit.bound_ratio is None else f"{100 * limit.bound_ratio:.2g} %",
         confirmed=limit.confirmed,
-        binding=limit.goal == binding_goal,
+        binding=limit.goal == verdict.binding_goal,
     )
 
 
-def _limit_words(limit: Limit) -> str:
+def _limit_words(limit: Limit, unit: Unit) -> str:
     if limit.level is not None:
-        return show_count(limit.level)
+        return unit.number(limit.level)
     return "none" if limit.high == 0 else "not known"
 
 
-def interval_words(limit: Limit) -> str:
+def interval_words(limit: Limit, unit: Unit = USERS) -> str:
     """The 95 % interval, closed; open above where nothing failed."""
     if limit.high is None:
-        return f"{show_count(limit.low)} or more"
-    return f"{show_count(limit.low)} to {show_count(limit.high)}"
+        return f"{unit.number(limit.low)} or more"
+    return f"{unit.number(limit.low)} to {unit.number(limit.high)}"
 
 
 def _within(verdict: Verdict) -> str:
@@ -246,7 +287,7 @@ def _within(verdict: Verdict) -> str:
 
 def _at_least(verdict: Verdict) -> str:
     best = verdict.binding
-    return f"; it takes at least {concurrent(best.low)}" if best is not None and best.low > 0 else ""
+    return f"; it takes at least {verdict.unit.in_full(best.low)}" if best is not None and best.low > 0 else ""
 
 
 def _between(verdict: Verdict) -> str:
@@ -254,8 +295,8 @@ def _between(verdict: Verdict) -> str:
     if best is None or (best.low == 0 and best.high is None):
         return ""
     if best.high is None:
-        return f"; it is at least {concurrent(best.low)}"
-    return f"; it lies between {best.low} and {concurrent(best.high)}"
+        return f"; it is at least {verdict.unit.in_full(best.low)}"
+    return f"; it lies between {verdict.unit.number(best.low)} and {verdict.unit.in_full(best.high)}"
 
 
 def _clause(sentence: str) -> str:

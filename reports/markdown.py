@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from reports.beyond import PHASE_COLUMNS, beyond_remarks, beyond_title, growth_words, phase_rows, wall_words
 from reports.causes import causes_list, causes_title
 from reports.certificate import certificate, fairness
 from reports.clean import harmless_copy
 from reports.codes import codes_table, failed_words
-from reports.limit import LimitReport, headline, level_marks, limits_table, remarks, sizing_words, verdict_word
+from reports.limit import LimitReport, headline, judged, level_marks, limits_table, remarks, sizing_words, verdict_word
 from reports.numbers import three_numbers
-from reports.words import instant_words, rate_number, sentence_case, users_words
+from reports.words import instant_words, rate_number, sentence_case
 from scoring.units import show_count, show_ms
 
 MAX_BYTES = 900_000
@@ -35,8 +36,11 @@ def limit_markdown(report: LimitReport, *, max_bytes: int = MAX_BYTES) -> str:
         _numbers(clean),
         section("Limits", _limits(clean)),
         section("Levels", _levels(clean)),
+        _wall(clean),
         section("Codes", _codes(clean)),
         section(causes_title(clean.causes), "\n".join(f"- {escaped(line)}" for line in causes_list(clean.causes))),
+        section("Scaling and cold start", "\n".join(f"- {escaped(said)}" for said in growth_words(clean))),
+        _beyond(clean),
         section("Recommended settings", _settings(clean)),
         section("Validity certificate", _certificate(clean)),
         _origin(clean),
@@ -88,17 +92,34 @@ def _limits(report: LimitReport) -> str:
 
 
 def _levels(report: LimitReport) -> str:
+    unit = report.verdict.unit
     rows = [
         (
-            show_count(level.users),
+            unit.number(level.users),
             rate_number(level.timed_rps),
             *(show_ms(ms) for ms in (level.p50_ms, level.p95_ms, level.p99_ms)),
             failed_words(level),
             ", ".join(level_marks(report.verdict, level.users)),
         )
-        for level in report.verdict.levels
+        for level in map(judged, report.verdict.levels)
     ]
-    return table(("Users:", "Requests/s:", "p50:", "p95:", "p99:", "Failed", "Remarks"), rows)
+    return table((f"{unit.name.capitalize()}:", "Requests/s:", "p50:", "p95:", "p99:", "Failed", "Remarks"), rows)
+
+
+def _wall(report: LimitReport) -> str:
+    words = wall_words(report)
+    if words is None:
+        return ""
+    return section(escaped(words.title), "\n".join(f"- {name}: {escaped(said)}" for name, said in words.rows))
+
+
+def _beyond(report: LimitReport) -> str:
+    beyond = report.verdict.beyond
+    if beyond is None:
+        return ""
+    rows = table([PHASE_COLUMNS[0], *(f"{name}:" for name in PHASE_COLUMNS[1:])], phase_rows(beyond))
+    said = "\n".join(f"- {escaped(one)}" for one in beyond_remarks(beyond))
+    return section(escaped(beyond_title(beyond)), "\n\n".join(part for part in (rows, said) if part))
 
 
 def _codes(report: LimitReport) -> str:
@@ -106,7 +127,7 @@ def _codes(report: LimitReport) -> str:
         (
             row.label,
             row.name,
-            "–" if row.first_users is None else users_words(row.first_users),
+            "–" if row.first_users is None else report.verdict.unit.words(row.first_users),
             show_count(row.count),
             sentence_case(row.cause),
             sentence_case(row.next_step),

@@ -8,9 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
+from capacity.coldstart import cold_start
 from capacity.need import parse_need
 from capacity.recommend import decide, recommend
+from capacity.scaling import scaling_of
+from capacity.signs import signs_of
 from capacity.verdict import Verdict
+from capacity.wall import wall_of
 from reports.limit import FailureSample, LimitReport, RunFacts
 from scoring.told import Finding
 
@@ -26,7 +30,7 @@ def limit_report(
     run: Run,
     verdict: Verdict,
     rows: Rows,
-    failures: Iterable[Mapping[str, Any]],
+    failures: Sequence[Mapping[str, Any]],
     *,
     finished: bool,
     where: str,
@@ -40,11 +44,14 @@ def limit_report(
         endpoint=run.plan.endpoint,
         decision=None if decision is None else decision.word,
         decision_sentence=None if decision is None else decision.sentence,
-        recommended=recommend(verdict, run.plan.endpoint, need.rps, need.users),
+        recommended=recommend(verdict, run.plan.endpoint, need.rps, need.users, spacing=run.plan.spacing),
         run=where,
         run_facts=run_facts(run, rows, finished=finished),
         failures=samples(failures),
         causes=tuple(causes),
+        wall=wall_of(verdict, run.plan.endpoint, signs_of(rows, verdict.trials, failures)),
+        scaling=scaling_of(verdict),
+        cold_start=cold_start(rows, verdict),
     )
 
 
@@ -98,12 +105,35 @@ def typed(plan: Plan) -> str:
 def _limit_words(plan: Plan) -> list[str]:
     goals = [word for goal in plan.goals for word in ("--goal", goal)]
     budgets = ["--max-users", str(plan.max_users), "--harm-budget", str(plan.harm_budget)]
-    return [*goals, *_given("--need", plan.need), *budgets, "--budget", f"{plan.budget_s:g}s", "--seed", str(plan.seed)]
+    budgets += ["--budget", f"{plan.budget_s:g}s", *_beyond_words(plan), "--seed", str(plan.seed)]
+    return [*goals, *_given("--need", plan.need), *_open_words(plan), *budgets]
+
+
+def _beyond_words(plan: Plan) -> list[str]:
+    return ["--beyond", "--beyond-budget", str(plan.beyond_budget)] if plan.beyond else []
+
+
+def _open_words(plan: Plan) -> list[str]:
+    if not plan.is_open:
+        return []
+    most = None if plan.max_rps is None else f"{plan.max_rps:g}"
+    return ["--open", *_given("--max-rps", most), "--arrivals", plan.spacing]
 
 
 def _load_words(plan: Plan) -> list[str]:
     goals = [word for goal in plan.thresholds for word in ("--threshold", goal)]
-    return ["--users", str(plan.users), "--for", f"{plan.duration_s:g}s", *goals]
+    load = _open_load_words(plan) if plan.is_open else ["--users", str(plan.users)]
+    return [*load, "--for", f"{plan.duration_s:g}s", *goals]
+
+
+def _open_load_words(plan: Plan) -> list[str]:
+    """How requests of an open load are due, over how many connections."""
+    if plan.replay is not None:
+        due = ["--replay", plan.replay, "--speed", f"{plan.speed:g}"]
+    else:
+        rps = f"{plan.rps:g}" if plan.last_rps is None else f"{plan.rps:g}..{plan.last_rps:g}"
+        due = ["--rps", rps, "--arrivals", plan.spacing, "--seed", str(plan.seed)]
+    return [*due, "--max-users", str(plan.max_users)]
 
 
 def _given(option: str, value: Sequence[str] | int | None) -> list[str]:

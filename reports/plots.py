@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter
 
 from capacity.goals import parse_goal
+from capacity.unit import Unit
 from capacity.verdict import Level, Verdict
 from reports.axes import (
     BLUE,
@@ -30,15 +31,15 @@ from reports.axes import (
     end_labels,
     latency_axis,
     legend,
+    load_axis,
     named,
     rate_axis,
     rendered,
-    users_axis,
 )
 from reports.codes import bad_count, codes_table, is_good
-from reports.limit import LimitReport, level_at, peak_words, rejection_label
+from reports.limit import LimitReport, judged, level_at, level_beside, peak_words, rejection_label
 from reports.svg import INK
-from reports.words import concurrent, rate_number, users_words
+from reports.words import rate_number
 from scoring.errors import RedlineError
 from scoring.units import MS, show_count, show_ms, show_ratio
 
@@ -88,34 +89,40 @@ def thinned(levels: Sequence[Level], at_most: int = MAX_LEVELS) -> tuple[Level, 
     return tuple(levels[round(i * step)] for i in range(at_most))
 
 
+def each_level(unit: Unit) -> str:
+    """What the points of a plot stand for."""
+    return "rate at which requests are due" if unit.is_open else "number of users"
+
+
 def _throughput(report: LimitReport, levels: Sequence[Level]) -> Plot:
-    verdict = report.verdict
+    verdict, unit = report.verdict, report.verdict.unit
     best = verdict.binding.level if verdict.binding else None
     title = f"The rate peaks at {peak_words(verdict)}"
     if best and verdict.binding and verdict.binding.high is not None:
-        title += f"; {concurrent(best)} is the most within {verdict.binding_goal}"
+        title += f"; {unit.in_full(best)} is the most within {verdict.binding_goal}"
     title += "."
 
     def draw(axes: Axes, frame: Frame) -> None:
-        users = [level.users for level in levels]
-        timed = [(level.users, level.timed_rps) for level in levels if level.timed_rps is not None]
+        loads = [unit.amount(level.users) for level in levels]
+        timed = [(unit.amount(level.users), level.timed_rps) for level in levels if level.timed_rps is not None]
         axes.plot([at for at, _ in timed], [rate for _, rate in timed], color=BLUE, marker="o", clip_on=False, zorder=3)
-        _mark_limit(axes, verdict, users, frame)
+        _mark_limit(axes, verdict, loads, frame)
         _mark_first_rejection(axes, verdict, levels)
         _mark_knee(axes, verdict)
-        rate_axis(axes, users, [rate for _, rate in timed] or [0.0])
-        users_axis(axes, users, frame)
+        rate_axis(axes, loads, [rate for _, rate in timed] or [0.0])
+        load_axis(axes, loads, frame, unit)
         named(axes, "good answers per second", frame)
 
-    rows = [(show_count(one.users), rate_number(one.timed_rps), show_count(bad_count(one))) for one in levels]
-    caption = "Good answers per second at each number of users; the band is the limit's 95 % interval."
-    return drawn_plot("throughput", title, caption, draw, ("users", "requests/s", "failed"), rows)
+    rows = [(unit.number(one.users), rate_number(one.timed_rps), show_count(bad_count(one))) for one in levels]
+    caption = f"Good answers per second at each {each_level(unit)}; the band is the limit's 95 % interval."
+    return drawn_plot("throughput", title, caption, draw, (unit.name, "requests/s", "failed"), rows)
 
 
 def _latency(report: LimitReport, levels: Sequence[Level]) -> Plot:
-    kept = [level for level in levels if level.p50_ms is not None]
-    at = level_at(report.verdict, report.verdict.binding.level if report.verdict.binding else None) or kept[-1]
-    title = f"At {users_words(at.users)}, half the answers take up to {show_ms(at.p50_ms)}"
+    verdict, unit = report.verdict, report.verdict.unit
+    kept = [judged(level) for level in levels if level.p50_ms is not None]
+    at = judged(level_beside(verdict, verdict.binding.level if verdict.binding else None) or kept[-1])
+    title = f"At {unit.words(at.users)}, half the answers take up to {show_ms(at.p50_ms)}"
     title += f" and 95 % up to {show_ms(at.p95_ms)}."
     series = (
         ("p50", [level.p50_ms for level in kept], BLUE, "-", "o"),
@@ -125,10 +132,10 @@ def _latency(report: LimitReport, levels: Sequence[Level]) -> Plot:
     goals = _latency_goals(report)
 
     def draw(axes: Axes, frame: Frame) -> None:
-        users = [level.users for level in kept]
+        loads = [unit.amount(level.users) for level in kept]
         for name, values, color, dash, marker in series:
             axes.plot(
-                users,
+                loads,
                 [v if v is not None else float("nan") for v in values],
                 color=color,
                 ls=dash,
@@ -143,15 +150,16 @@ def _latency(report: LimitReport, levels: Sequence[Level]) -> Plot:
             axes.annotate(
                 text, (0, ms), xycoords=axes.get_yaxis_transform(), xytext=(4, 4), textcoords="offset points", size=11
             )
-        end_labels(axes, [(name, values[-1]) for name, values, *_ in series], users[-1], frame)
-        users_axis(axes, users, frame)
+        end_labels(axes, [(name, values[-1]) for name, values, *_ in series], loads[-1], frame)
+        load_axis(axes, loads, frame, unit)
         named(axes, "latency of good answers" if frame is WIDE else "latency", frame)
 
-    rows = [(show_count(one.users), *(show_ms(ms) for ms in (one.p50_ms, one.p95_ms, one.p99_ms))) for one in kept]
-    caption = "Percentiles over good answers at each number of users" + (
+    rows = [(unit.number(one.users), *(show_ms(ms) for ms in (one.p50_ms, one.p95_ms, one.p99_ms))) for one in kept]
+    since = ", from when they were due" if unit.is_open else ""
+    caption = f"Percentiles over good answers at each {each_level(unit)}{since}" + (
         "; the dashed line is the goal." if goals else "."
     )
-    return drawn_plot("latency", title, caption, draw, ("users", "p50", "p95", "p99"), rows, right=END_LABELS)
+    return drawn_plot("latency", title, caption, draw, (unit.name, "p50", "p95", "p99"), rows, right=END_LABELS)
 
 
 def _codes(report: LimitReport, levels: Sequence[Level]) -> Plot:
@@ -159,7 +167,8 @@ def _codes(report: LimitReport, levels: Sequence[Level]) -> Plot:
     good = [label for label in labels if is_good(label)]
     bad = [label for label in labels if not is_good(label)]
     first = min((level for level in levels if _failed(level)), key=lambda level: level.users)
-    title = f"Answers fail from {users_words(first.users)} on: {show_ratio(_failed(first), _counted(first))} there."
+    unit = report.verdict.unit
+    title = f"Answers fail from {unit.words(first.users)} on: {show_ratio(_failed(first), _counted(first))} there."
 
     def draw(axes: Axes, frame: Frame) -> None:
         below, bars = [0.0] * len(levels), []
@@ -167,15 +176,15 @@ def _codes(report: LimitReport, levels: Sequence[Level]) -> Plot:
             share = [100 * level.status_count.get(label, 0) / max(_counted(level), 1) for level in levels]
             bars.append(axes.bar(range(len(levels)), share, bottom=below, width=0.72, linewidth=0, **look))
             below = [sum(pair) for pair in zip(below, share, strict=True)]
-        categories(axes, [level.users for level in levels], frame)
+        categories(axes, [level.users for level in levels], frame, unit)
         axes.set_ylim(0, 100)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0f} %"))
         legend(axes, bars, [*good, *bad][: len(bars)])
         named(axes, "share of attempts", frame)
 
-    rows = [(show_count(one.users), *(show_count(one.status_count.get(name, 0)) for name in labels)) for one in levels]
-    caption = "Share of each code or failure among the attempts at each number of users."
-    return drawn_plot("codes", title, caption, draw, ("users", *labels), rows)
+    rows = [(unit.number(one.users), *(show_count(one.status_count.get(name, 0)) for name in labels)) for one in levels]
+    caption = f"Share of each code or failure among the attempts at each {each_level(unit)}."
+    return drawn_plot("codes", title, caption, draw, (unit.name, *labels), rows)
 
 
 def _failed(level: Level) -> int:
@@ -201,18 +210,20 @@ def drawn_plot(
     return Plot(key, title, caption, wide, narrow, columns, tuple(rows))
 
 
-def _mark_limit(axes: Axes, verdict: Verdict, users: Sequence[int], frame: Frame) -> None:
-    best = verdict.binding
+def _mark_limit(axes: Axes, verdict: Verdict, loads: Sequence[float], frame: Frame) -> None:
+    best, unit = verdict.binding, verdict.unit
     if best is None or best.level is None:
         return
-    top = best.high if best.high is not None else max(users)
-    axes.axvspan(max(best.low - 0.4, 0.5), top + 0.4, color=SKY, alpha=0.25, lw=0, zorder=1)
-    axes.axvline(best.level, color=INK, lw=1.2, zorder=2)
-    left = best.level > sum(users) / len(users) or frame is NARROW
-    word = f"limit {best.level}" if best.high is not None else f"at least {best.level}"
+    low, at, top = unit.amount(best.low), unit.amount(best.level), max(loads)
+    top = unit.amount(best.high) if best.high is not None else top
+    beside = 0.0 if unit.is_open else 0.4  # a number of users is as wide as its column
+    axes.axvspan(max(low - beside, 0.5), top + beside, color=SKY, alpha=0.25, lw=0, zorder=1)
+    axes.axvline(at, color=INK, lw=1.2, zorder=2)
+    left = at > sum(loads) / len(loads) or frame is NARROW
+    number = unit.number(best.level)
     axes.annotate(
-        word,
-        (best.level, 1),
+        f"limit {number}" if best.high is not None else f"at least {number}",
+        (at, 1),
         xycoords=axes.get_xaxis_transform(),
         xytext=(-8 if left else 8, -12),
         textcoords="offset points",
@@ -225,11 +236,11 @@ def _mark_first_rejection(axes: Axes, verdict: Verdict, levels: Sequence[Level])
     at = level_at(verdict, verdict.first_rejected_users)
     if at is None:
         return
-    height = _height(at, levels)
-    axes.plot([at.users], [height], color=VERMILION, marker="X", markersize=11, ls="none", zorder=4)
+    height, load = _height(at, levels), verdict.unit.amount(at.users)
+    axes.plot([load], [height], color=VERMILION, marker="X", markersize=11, ls="none", zorder=4)
     axes.annotate(
-        f"first {rejection_label(verdict)} at {at.users}",
-        (at.users, height),
+        f"first {rejection_label(verdict)} at {verdict.unit.number(at.users)}",
+        (load, height),
         xytext=(10, -22),
         textcoords="offset points",
         ha="right" if at.users == levels[-1].users else "left",
@@ -247,8 +258,10 @@ def _mark_knee(axes: Axes, verdict: Verdict) -> None:
     at = level_at(verdict, verdict.knee_users)
     if at is None or (verdict.binding and verdict.binding.level == at.users):
         return
-    axes.plot([at.users], [at.completed_rps], color=GREEN, marker="D", markersize=9, ls="none", zorder=4)
-    axes.annotate(f"knee {at.users}", (at.users, at.completed_rps), xytext=(8, -20), textcoords="offset points")
+    load = verdict.unit.amount(at.users)
+    axes.plot([load], [at.completed_rps], color=GREEN, marker="D", markersize=9, ls="none", zorder=4)
+    word = f"knee {verdict.unit.number(at.users)}"
+    axes.annotate(word, (load, at.completed_rps), xytext=(8, -20), textcoords="offset points")
 
 
 def _latency_goals(report: LimitReport) -> list[tuple[str, float]]:

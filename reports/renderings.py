@@ -13,11 +13,12 @@ from reports.html import limit_html, report_css
 from reports.jsonout import limit_json, load_json
 from reports.junit import limit_junit
 from reports.limit import LimitReport, title
+from reports.load_text import load_text
 from reports.markdown import limit_markdown
 from reports.of_load import load_report
 from reports.of_run import limit_report
 from reports.rendered import Rendered
-from reports.terminal import limit_text, load_text
+from reports.terminal import limit_text
 from scoring.errors import Exit, RedlineError
 from scoring.told import Finding
 

@@ -6,13 +6,15 @@ import re
 from collections.abc import Iterable
 
 from capacity.verdict import Level
+from reports.beyond_text import beyond_block, growth_block, wall_block
 from reports.causes import causes_block
-from reports.certificate import certificate, client_words, fairness
+from reports.certificate import certificate, fairness
 from reports.clean import harmless_copy
 from reports.codes import codes_table, failed_words
 from reports.limit import (
     LimitReport,
     headline,
+    judged,
     kind_word,
     latency_table,
     level_marks,
@@ -23,10 +25,9 @@ from reports.limit import (
     sizing_words,
     verdict_tone,
 )
-from reports.load import LoadReport, interval_ms_words, load_headline, load_remarks, load_word
 from reports.texttable import Column, bar, columns_of, hung, padded, painted, table, wrapped
-from reports.words import attempts_words, rate_number, sentence_case, users_words
-from scoring.units import show_count, show_ms, show_ratio, show_seconds
+from reports.words import attempts_words, rate_number, sentence_case
+from scoring.units import show_count, show_ms, show_seconds
 
 MIN_WIDTH = 40
 BAR_WIDTH = 20
@@ -44,9 +45,12 @@ def limit_text(report: LimitReport, *, color: bool, width: int) -> str:
         _limits(clean, width),
         _figures(clean, width),
         _levels(clean, width),
+        wall_block(clean, color=color, width=width),
         _codes(clean, color, width),
         causes_block(clean.causes, color=color, width=width),
         _latency(clean, width),
+        growth_block(clean, width=width),
+        beyond_block(clean, color=color, width=width),
         _recommended(clean, color, width),
         _certificate(clean, color, width),
         _where(clean, width),
@@ -97,20 +101,20 @@ def _figures(report: LimitReport, width: int) -> str:
     verdict = report.verdict
     if not verdict.levels:
         return ""
-    knee = "none seen" if verdict.knee_users is None else users_words(verdict.knee_users)
+    knee = "none seen" if verdict.knee_users is None else verdict.unit.words(verdict.knee_users)
     pairs = (("peak rate", peak_words(verdict)), ("knee", knee), ("safe to plan with", safe_words(report.recommended)))
     return pairs_of(pairs, width)
 
 
 def _levels(report: LimitReport, width: int) -> str:
-    levels = report.verdict.levels
+    levels = tuple(map(judged, report.verdict.levels))
     if not levels:
         return ""
     bars = (width >= WIDE_ENOUGH_FOR_BARS) + (width >= WIDE_ENOUGH_FOR_TWO_BARS)
     top_rps = max(level.timed_rps or 0.0 for level in levels)
     top_ms = max((level.p95_ms or 0.0 for level in levels), default=0.0)
     columns = [
-        Column("users", right=True),
+        Column(report.verdict.unit.name, right=True),
         Column("requests/s", right=True),
         Column("p95", right=True),
         Column("failed"),
@@ -130,7 +134,7 @@ def _levels(report: LimitReport, width: int) -> str:
 def _level_cells(level: Level, report: LimitReport) -> tuple[str, ...]:
     marks = level_marks(report.verdict, level.users)
     said = "  ".join(part for part in (failed_words(level), *(f"← {mark}" for mark in marks)) if part)
-    return (show_count(level.users), rate_number(level.timed_rps), show_ms(level.p95_ms), said)
+    return (report.verdict.unit.number(level.users), rate_number(level.timed_rps), show_ms(level.p95_ms), said)
 
 
 def _codes(report: LimitReport, color: bool, width: int) -> str:
@@ -138,7 +142,7 @@ def _codes(report: LimitReport, color: bool, width: int) -> str:
     for row in codes_table(report):
         if row.good:
             continue
-        where = "" if row.first_users is None else f", first at {users_words(row.first_users)}"
+        where = "" if row.first_users is None else f", first at {report.verdict.unit.words(row.first_users)}"
         lines.append(f"{painted(row.label, TONES['warn'], color)}  {row.name}{where}")
         lines += hung("     ", f"{sentence_case(row.cause)}.", width) + hung("     ", f"Next: {row.next_step}.", width)
         lines += [f"     request {sample.request_id}" for sample in row.samples[:1]]
@@ -146,18 +150,22 @@ def _codes(report: LimitReport, color: bool, width: int) -> str:
 
 
 def _latency(report: LimitReport, width: int) -> str:
+    unit = report.verdict.unit
     rows = [
-        (
-            row.share,
-            show_count(one.users),
-            *(show_ms(ms) for ms in (one.p50_ms, one.p95_ms, one.p99_ms, one.server_p50_ms)),
-            "",
-        )
-        for row, one in ((row, row.level) for row in latency_table(report))
+        (row.share, unit.number(row.level.users), *map(show_ms, _latencies(row.level)), "")
+        for row in latency_table(report)
     ]
-    names = ("of the limit", "users", "p50", "p95", "p99", "server p50")
-    columns = (*(Column(name, right=True) for name in names), Column(""))
+    names = ["of the limit", unit.name, "p50", "p95", "p99"]
+    names += ["p95 sent", "p99 sent"] if unit.is_open else []
+    columns = (*(Column(name, right=True) for name in (*names, "server p50")), Column(""))
     return table(columns, rows, width) if rows else ""
+
+
+def _latencies(level: Level) -> tuple[float | None, ...]:
+    """As goals judge them; of an open loop from the due time, with those from the sending beside."""
+    one = judged(level)
+    uncorrected = () if level.due_count is None else (level.p95_ms, level.p99_ms)
+    return (one.p50_ms, one.p95_ms, one.p99_ms, *uncorrected, one.server_p50_ms)
 
 
 def _recommended(report: LimitReport, color: bool, width: int) -> str:
@@ -207,54 +215,3 @@ def pairs_of(pairs: Iterable[tuple[str, str]], width: int) -> str:
     pairs = tuple(pairs)
     wide = max((columns_of(name) for name, _ in pairs), default=0)
     return "\n".join(line for name, value in pairs for line in hung(f"  {padded(name, wide)}  ", value, width))
-
-
-def load_text(report: LoadReport, *, color: bool, width: int) -> str:
-    """The load report, at most `width` columns wide where its words allow it; ANSI colours only when `color`."""
-    clean, width = harmless_copy(report), max(width, MIN_WIDTH)
-    word = load_word(clean)
-    tone = {"KEPT": "good", "MEASURED": "plain", "MISSED": "bad"}.get(word, "warn")
-    remarked = [line for one in load_remarks(clean) for line in hung("  ", one, width)]
-    blocks = (
-        "\n".join([*headed(word, columns_of(word), load_headline(clean), tone, color, width), *remarked]),
-        _thresholds(clean, width),
-        _load_figures(clean, width),
-        _percentiles(clean, width),
-        causes_block(clean.causes, color=color, width=width),
-        "\n".join(wrapped(client_words(clean.client), width)),
-        pairs_of((("records", clean.run),), width),
-    )
-    return whole(blocks)
-
-
-def _thresholds(report: LoadReport, width: int) -> str:
-    rows = [(one.goal, one.outcome, show_ratio(one.bad_count, one.attempt_count)) for one in report.thresholds]
-    return table((Column("threshold"), Column("outcome"), Column("bad answers")), rows, width) if rows else ""
-
-
-def _load_figures(report: LoadReport, width: int) -> str:
-    level = report.level
-    pairs = [
-        ("users", show_count(level.users)),
-        ("measured for", show_seconds(level.seconds)),
-        ("attempts", show_count(level.attempt_count)),
-        ("failed", show_ratio(level.attempt_count - level.good_count, level.attempt_count)),
-        ("by code", ", ".join(f"{label}: {count:,}" for label, count in level.status_count.items()) or "none"),
-        ("requests per second", f"{rate_number(level.completed_rps)} (good answers)"),
-        ("time per request", f"{show_ms(report.mean_ms)} (mean of good answers)"),
-    ]
-    if report.received_bytes is not None:
-        pairs.append(("received", f"{show_count(report.received_bytes)} body bytes"))
-    return pairs_of(pairs, width)
-
-
-def _percentiles(report: LoadReport, width: int) -> str:
-    """Percentiles with their intervals; from the due time beside them where that was measured."""
-    corrected = any(one.from_due_ms is not None for one in report.percentiles)
-    rows = [
-        (one.name, show_ms(one.ms), interval_ms_words(one), *([show_ms(one.from_due_ms)] if corrected else []), "")
-        for one in report.percentiles
-    ]
-    columns = [Column("latency"), Column("from sending", right=True), Column("95 % interval", right=True)]
-    columns += [Column("from when due", right=True)] if corrected else []
-    return table([*columns, Column("")], rows, width) if rows else ""

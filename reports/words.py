@@ -6,6 +6,8 @@ import math
 import re
 from datetime import UTC, datetime
 
+from scoring.units import rate_number as rate_number
+
 _WORD = re.compile(r"[a-z]+(?:'[a-z]+)?[,;:]? ")
 _UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|\+00:00)")
 
@@ -49,17 +51,6 @@ def renewed_words(count: int) -> str:
         f"{count:,} attempts were answered 401 while the credential was renewed; they were sent again and count"
         " nowhere else."
     )
-
-
-def rate_number(rps: float | None) -> str:
-    """A rate to three significant digits, or all digits from 100 on; an en dash where nothing was measured.
-
-    >>> rate_number(0.5), rate_number(48.93), rate_number(1234.4), rate_number(None)
-    ('0.50', '48.9', '1,234', '–')
-    """
-    if rps is None or not math.isfinite(rps):
-        return "–"
-    return f"{rps:,.{0 if rps >= 100 else 1 if rps >= 10 else 2}f}"
 
 
 def show_rps(rps: float | None) -> str:

@@ -29,6 +29,8 @@ class AlertPlan:
     degraded: bool = True  # tell of DEGRADED too
     dead_man_env: str | None = None  # asked by GET while the watcher is alive
     dead_man_every_ns: int = MIN
+    availability_env: str | None = None  # connection string of the component that gets a row for each check
+    availability_location: str | None = None  # where the checks are made from; None: the name of this machine
     link: str | None = None  # where people look: stands in every notice
 
 
@@ -148,6 +150,8 @@ _ALERT_KEYS: dict[str, Callable[[object], Any]] = {
     "degraded": as_flag,
     "dead_man_env": lambda value: checked_env_name(as_text(value)),
     "dead_man_every": as_duration_ns,
+    "availability_env": lambda value: checked_env_name(as_text(value)),
+    "availability_location": as_text,
     "link": lambda value: checked_uri(as_text(value)),
 }
 _WINDOW_KEYS: dict[str, Callable[[object], Any]] = {

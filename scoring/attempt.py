@@ -62,6 +62,7 @@ UNREACHED = frozenset(
 FLAG_TRANSIENT = 1  # sent before its level had settled; kept, but no evidence
 FLAG_NEW_CONNECTION = 2  # the first request of its connection: connect and TLS are in its latency
 FLAG_RENEWED = 4  # answered 401 to a credential that was then renewed: harm to nobody and no evidence
+FLAG_CANARY = 8  # sent by another process in the place of a user; with FLAG_TRANSIENT, since it is no evidence
 
 RECORD = struct.Struct("<16sqqqqHBBHHII")
 """id, due_ns, sent_ns, first_byte_ns, done_ns, status, failure, flags, trial, payload, received_bytes, server_us.

@@ -46,18 +46,22 @@ def signed_in(
     return signin.signed_in(access, environ=environ, may_ask=may_ask, say=say, scope_of=scope_of)
 
 
-def azure_credential(endpoint: Endpoint, *, say: Callable[[str], None] = tell) -> TokenCredential:
+def azure_credential(endpoint: Endpoint, *, say: Callable[[str], None] = tell, may_ask: bool = True) -> TokenCredential:
     """The token in `azure_token_file` where one is named, else whoever [azure] says, or the first that serves.
 
-    It gives tokens for the logs, and `say` is told who it is. Raises RedlineError (exit 4) where nobody can sign in.
+    It gives tokens for the logs, and `say` is told who it is. A person at a terminal is asked only where `may_ask`.
+    Raises RedlineError (exit 4) where nobody can sign in.
     """
     if endpoint.azure_token_file is not None:
         from scoring.identity.credentials import FileToken
 
         return FileToken(endpoint.azure_token_file, f"`{endpoint.name}`")
-    may_ask = can_ask(os.environ)
     found = signed_in(
-        endpoint.azure, environ=os.environ, may_ask=may_ask, say=say, scope_of=lambda cloud: cloud.logs_scope
+        endpoint.azure,
+        environ=os.environ,
+        may_ask=may_ask and can_ask(os.environ),
+        say=say,
+        scope_of=lambda cloud: cloud.logs_scope,
     )
     say(f"signed in to Azure as {found.used}")
     return found.credential

@@ -8,7 +8,9 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from scoring.cron import Cron, checked_cron
+from scoring.endpoint import Endpoint
 from scoring.errors import RedlineError
+from scoring.telemetrygoals import MetricGoal, TelemetryGoal, parse_metric_goal, parse_telemetry_goal
 from scoring.tomlfile import Document, KeyPath, shown
 from scoring.tomlvalues import as_count, as_duration_ns, as_flag, as_max_bytes, as_text, as_texts, one_of
 from scoring.units import DAY, HOUR, MIN, S, parse_duration_ns, parse_ratio
@@ -53,6 +55,10 @@ class CheckPlan:
     flap_window_ns: int = HOUR
     calm_ns: int = 15 * MIN  # a flapping endpoint is well again after so long without a fault
     depends_on: tuple[str, ...] = ()
+    telemetry: tuple[TelemetryGoal, ...] = ()  # asked of Application Insights
+    metrics: tuple[MetricGoal, ...] = ()  # asked of Azure Monitor metrics
+    telemetry_every_ns: int = 5 * MIN  # between two questions about telemetry and metrics
+    telemetry_role: str | None = None  # rows of this role alone, where endpoints share a component; None: all rows
     slo_ratio: float | None = None  # share of checks that are not FAILED
     slo_window_ns: int = 30 * DAY
 
@@ -60,6 +66,16 @@ class CheckPlan:
     def interval_s(self) -> float | None:
         """Seconds between two checks; None where cron says when."""
         return None if self.cron is not None else self.every_ns / S
+
+    @property
+    def asks_azure(self) -> bool:
+        """True where a goal is about what Azure Monitor tells."""
+        return bool(self.telemetry or self.metrics)
+
+    @property
+    def asked_of_azure(self) -> frozenset[str]:
+        """Ids of the checks that Azure Monitor answers."""
+        return frozenset(goal.text for goal in (*self.telemetry, *self.metrics))
 
 
 _FLOOR_NS = S
@@ -69,6 +85,10 @@ def check_plan(document: Document, at: KeyPath, value: object) -> CheckPlan:
     """The plan of one table; its mistakes are noted in the document."""
     table = document.known(at, document.table(at, value), _KEYS)
     values = {key: document.checked((*at, key), table[key], _KEYS[key]) for key in table}
+    for key, parse in _GOALS.items():
+        texts = dict.fromkeys(values.get(key) or ())
+        goals = [document.checked((*at, key), text, parse) for text in texts]
+        values[key] = tuple(goal for goal in goals if goal is not None)
     if "cron" in table and "every" in table:
         document.mistake((*at, "every"), "every and cron are both given; allowed: one of them")
     if "zone" in table and "cron" not in table:
@@ -77,6 +97,9 @@ def check_plan(document: Document, at: KeyPath, value: object) -> CheckPlan:
         zone = values.get("zone") or "UTC"
         values["cron"] = document.checked((*at, "cron"), values["cron"], lambda text: checked_cron(str(text), zone))
     _order(document, at, values, "latency", "latency_failed", "is longer than")
+    for key in ("telemetry_every", "telemetry_role"):
+        if key in table and not ({"telemetry", "metrics"} & set(table)):
+            document.mistake((*at, key), f"{key} without a goal; allowed: beside telemetry or metrics")
     _order(document, at, values, "certificate_failed_days", "certificate_days", "is more than")
     values.pop("zone", None)
     kept = {_FIELD.get(key, key): value for key, value in values.items() if value is not None}
@@ -92,6 +115,18 @@ def check_dependencies(document: Document, plans: Mapping[str, CheckPlan]) -> No
                 document.mistake(at, f"{shown(other)} is no endpoint; allowed: {', '.join(plans)}")
         if name in _reached(name, plans):
             document.mistake(at, f"{shown(name)} depends on itself; allowed: endpoints that do not depend on it")
+
+
+def check_sources(document: Document, endpoint: Endpoint, plan: CheckPlan) -> None:
+    """Mistakes are noted for goals about sources that the endpoint's table does not name."""
+    at = ("endpoints", endpoint.name, "checks")
+    if plan.telemetry and not (endpoint.workspace_id or endpoint.app_insights_id):
+        document.mistake((*at, "telemetry"), "nowhere to ask; allowed: with workspace_id or app_insights_id")
+    if plan.metrics and not endpoint.arm_id:
+        document.mistake((*at, "metrics"), "nowhere to ask; allowed: with arm_id, the resource id of the endpoint")
+    for goal in plan.metrics:
+        if goal.is_of_deployment and not (goal.deployment or endpoint.deployment):
+            document.mistake((*at, "metrics"), f"{shown(goal.text)} needs a deployment; allowed: blue/{goal.text}")
 
 
 def _reached(name: str, plans: Mapping[str, CheckPlan]) -> set[str]:
@@ -153,6 +188,13 @@ def _percentiles(value: object) -> tuple[PercentileGoal, ...]:
     return tuple(parse_percentile(text) for text in as_texts(value))
 
 
+def _telemetry_every_ns(value: object) -> int:
+    every_ns = as_duration_ns(value)
+    if not MIN <= every_ns <= DAY:
+        raise RedlineError(f"{shown(value)} is no interval for questions to Azure Monitor", '"1m" to "1d"')
+    return every_ns
+
+
 def _negative(value: object) -> tuple[str, ...]:
     texts = () if value == [] else as_texts(value)
     return tuple(one_of(NEGATIVE)(text) for text in texts)
@@ -201,9 +243,15 @@ _KEYS: dict[str, Callable[[object], Any]] = {
     "flap_window": as_duration_ns,
     "calm": as_duration_ns,
     "depends_on": as_texts,
+    "telemetry": as_texts,
+    "metrics": as_texts,
+    "telemetry_every": _telemetry_every_ns,
+    "telemetry_role": as_text,
     "slo": as_slo_ratio,
     "slo_window": _slo_window_ns,
 }
+_GOALS: dict[str, Callable[[Any], Any]] = {"telemetry": parse_telemetry_goal, "metrics": parse_metric_goal}
+"""Lists of which every mistake is told."""
 _FIELD = {
     "every": "every_ns",
     "deadline": "deadline_ns",
@@ -212,6 +260,7 @@ _FIELD = {
     "fail_for": "fail_for_ns",
     "flap_window": "flap_window_ns",
     "calm": "calm_ns",
+    "telemetry_every": "telemetry_every_ns",
     "slo": "slo_ratio",
     "slo_window": "slo_window_ns",
 }

@@ -89,6 +89,7 @@ class _Seen:
     first_byte_ns: int | None = None
     headers_at_s: float = 0.0  # seconds since 1970
     done_ns: int | None = None  # the last byte; judging comes after it and is not the endpoint's time
+    is_cut: bool = False  # the connection was gone while we sent, which urllib3 keeps to itself
 
     @property
     def place(self) -> str:
@@ -151,11 +152,18 @@ class _Connection(HTTPConnection):
 
     def __init__(self, wire: Wire, seen: _Seen, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._wire = wire
+        self._wire, self._seen = wire, seen
         self.response_class = partial(_Response, seen)  # type: ignore[assignment]
 
     def connect(self) -> None:
         self.sock = self._wire.open()
+
+    def send(self, data: Any) -> None:
+        try:
+            super().send(data)
+        except ConnectionError:
+            self._seen.is_cut = True
+            raise
 
 
 class _Adapter(HTTPAdapter):
@@ -244,6 +252,8 @@ def _broken(error: Exception, seen: _Seen) -> tuple[Failure, str]:
         return Failure.BODY_TOO_LARGE, str(error)
     causes = list(causes_of(error))
     if seen.first_byte_ns is None and any(isinstance(cause, http.client.RemoteDisconnected) for cause in causes):
+        if seen.is_cut:
+            return Failure.CONN_RESET, "the connection was reset while the request was sent"
         return Failure.EMPTY_REPLY, "the connection was closed without an answer"
     if any(_is_cut(cause) for cause in causes):
         announced = seen.headers.get("content-length")

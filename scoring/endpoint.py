@@ -105,6 +105,11 @@ class Endpoint:
         return (mapped or address).is_loopback
 
     @property
+    def telemetry_source(self) -> str:
+        """Where its telemetry is asked for: endpoints with the same one have it or lack it together."""
+        return f"{self.logs_url or ''} {self.workspace_id or self.app_insights_id or ''}".lower()
+
+    @property
     def expected_admitted(self) -> int | None:
         """Requests that the front end lets in at once, as Microsoft documents it; None: never rejects, or unknown."""
         if self.instances is None or self.max_concurrent is None:

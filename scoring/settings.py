@@ -11,7 +11,7 @@ from typing import Any
 
 from scoring.access import AZURE_AUTH_KINDS, CLOUDS, AzureAccess
 from scoring.alertplan import AlertPlan, Window, alert_plan, windows
-from scoring.checkplan import CheckPlan, check_dependencies, check_plan
+from scoring.checkplan import CheckPlan, check_dependencies, check_plan, check_sources
 from scoring.endpoint import AUTH_KINDS, Endpoint, Hosting, checked_deployment, checked_env_name, checked_uri
 from scoring.errors import RedlineError
 from scoring.files import toml_at
@@ -52,6 +52,7 @@ def read_settings(path: str | os.PathLike[str]) -> Settings:
         endpoint = _endpoint(document, name, table, file.resolve().parent)
         if endpoint is not None:
             endpoints[name] = replace(endpoint, azure=azure)
+            check_sources(document, endpoint, checks[name])
     check_dependencies(document, checks)
     alerts = _alerts(document, top.get("alerts", {}), file.resolve().parent)
     maintenance = windows(document, ("maintenance",), top.get("maintenance", {}), checks)

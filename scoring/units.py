@@ -92,6 +92,17 @@ def show_seconds(s: float | None) -> str:
     return f"{minutes // 60:,} h {minutes % 60} min"
 
 
+def rate_number(rps: float | None) -> str:
+    """A rate to three significant digits, or all digits from 100 on; an en dash where nothing was measured.
+
+    >>> rate_number(0.5), rate_number(48.93), rate_number(1234.4), rate_number(None)
+    ('0.50', '48.9', '1,234', '–')
+    """
+    if rps is None or not math.isfinite(rps):
+        return "–"
+    return f"{rps:,.{0 if rps >= 100 else 1 if rps >= 10 else 2}f}"
+
+
 def show_ratio(count: int, total: int) -> str:
     """A percentage with the counts it comes from; rounding never turns some into none, nor most into all.
 

@@ -1,8 +1,8 @@
 """Load generators side by side against one nginx: requests per second of a client core, counts, memory.
 
-    python bench/generator/run.py [rate] [counts] [processes] [memory] [--rounds 3] [--seconds 3] [--users 32]
+    python bench/generator/run.py [rate] [open] [counts] [processes] [memory] [--rounds 3] [--seconds 3] [--users 32]
 
-Without a word all four parts run, about two and a half minutes. The server has core 0 and each generator core 1, one
+Without a word all five parts run, about three minutes. The server has core 0 and each generator core 1, one
 after the other in interleaved rounds, medians over the rounds; a run in which neither had its core to itself is
 repeated, up to three times. Needs nginx and taskset; a tool that is not there is said to be not installed. Only ratios
 within one run mean anything.
@@ -21,13 +21,25 @@ from typing import NamedTuple
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1])]
 
+import numpy as np  # noqa: E402
 from server import Server, nginx  # noqa: E402
-from tools import TOOLS, Figures, Load, arguments, installed, prepare, redline, redline_with_workers  # noqa: E402
+from tools import (  # noqa: E402
+    TOOLS,
+    Figures,
+    Load,
+    arguments,
+    installed,
+    prepare,
+    redline,
+    redline_open,
+    redline_with_workers,
+)
 
-from capacity.runfolder import read_attempts  # noqa: E402
+from capacity.runfolder import read_attempts, read_levels  # noqa: E402
 
 SERVER, CLIENT = ("taskset", "-c", "0"), ("taskset", "-c", "1")
 BUSY, TRIES = 0.9, 4
+OPEN_RATES, OPEN_POOL = (1_000.0, 5_000.0, 40_000.0), 256
 BASE_MB, KB_PER_USER, FEW, MANY = 60, 20, 100, 2_100
 K6_OF_WRK = 0.12
 """Quoted from an earlier run on the same class of machine, against a C server."""
@@ -111,6 +123,23 @@ def _goals_of_rate(rates: dict[str, float]) -> None:
             goal(text, ratio, ratio >= least)
 
 
+def open_loop(_server: Server, load: Load, _rounds: int) -> None:
+    """Print the processor time of a request that is sent when it is due, and how late it left."""
+    load = replace(load, users=OPEN_POOL)
+    closed = redline(load).figures
+    print(f"closed loop   {closed.rate_rps:8,.0f} requests/s, {closed.cpu_us:5.1f} µs CPU per request")
+    for rps in OPEN_RATES:
+        run = redline_open(load, rps)
+        rows, (level,) = read_attempts(run.folder), read_levels(run.folder)
+        late_ms = np.percentile(rows["sent_ns"] - rows["due_ns"], [50, 99, 99.9]) / 1e6
+        print(
+            f"{rps:8,.0f} due  {run.figures.rate_rps:8,.0f} requests/s, {run.figures.cpu_us:5.1f} µs CPU per request, "
+            f"late {' / '.join(f'{one:.2f}' for one in late_ms)} ms at p50 / p99 / p99.9, "
+            f"{level['exhausted_count']:,} found no free connection, {level['unsent_count']:,} never sent",
+            flush=True,
+        )
+
+
 def counts(server: Server, load: Load, _rounds: int) -> None:
     """Print whether three ways of running count exactly what the server counted: on disk, and in Locust's totals."""
     short = replace(load, seconds=2, pin=())
@@ -164,7 +193,7 @@ def _ratio(row: Row, of: Row | None) -> str:
     return "–" if of is None else f"{row.rate_rps / of.rate_rps:.2f}"
 
 
-PARTS = {"rate": rate, "counts": counts, "processes": processes, "memory": memory}
+PARTS = {"rate": rate, "open": open_loop, "counts": counts, "processes": processes, "memory": memory}
 
 if __name__ == "__main__":
     main()

@@ -24,6 +24,7 @@ from scoring.endpoint import Endpoint
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 CLOSED_LOOP = ROOT / "locustfiles" / "closed_loop.py"
+OPEN_LOOP = ROOT / "locustfiles" / "open_loop.py"
 WARM_S = 0.5
 KEY_VARIABLE, BODY_VARIABLE = "BENCH_KEY", "BENCH_BODY"
 KEY = "k" * 32
@@ -163,6 +164,12 @@ def redline(load: Load, *more: str, any_body: bool = False) -> Run:
     return _recorded(folder, *_locust(load, CLOSED_LOOP, "--run-folder", str(folder), *more))
 
 
+def redline_open(load: Load, rps: float) -> Run:
+    """open_loop.py at that rate, Poisson arrivals, over `load.users` connections."""
+    folder = _run_folder(load, any_body=False, rps=rps)
+    return _recorded(folder, *_locust(load, OPEN_LOOP, "--run-folder", str(folder)))
+
+
 def redline_with_workers(load: Load) -> Run:
     """The same as a master and two workers, each started by itself."""
     folder = _run_folder(load, any_body=False)
@@ -225,15 +232,19 @@ TOOLS: dict[str, tuple[str, Callable[[Load], Figures]]] = {
 """By the name in the table: the program it needs, and how to run it."""
 
 
-def _run_folder(load: Load, any_body: bool) -> Path:
-    """A fresh run folder that asks for the load."""
+def _run_folder(load: Load, any_body: bool, rps: float | None = None) -> Path:
+    """A fresh run folder that asks for the load: of an open loop where a rate is given."""
     plan = Plan(
         "load",
         Endpoint("bench", load.uri, auth="key", key_env=KEY_VARIABLE),
         payload=str(load.body),
         expect_json=not any_body,
         users=load.users,
+        max_users=load.users,
+        is_open=rps is not None,
+        rps=rps,
         duration_s=float(load.seconds),
+        budget_s=float(load.seconds),
         harm_budget=1_000_000,
     )
     anchor = Anchor(datetime.now(UTC), time.monotonic_ns())

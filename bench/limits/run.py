@@ -3,6 +3,7 @@
     python bench/limits/run.py                          # 400 seeds for ours, 50 for the others: hours
     python bench/limits/run.py --seeds 20 --only stall  # 20 seeds each, scenarios whose name contains the word
     python bench/limits/run.py --held-out               # the scenarios that the search has not been tuned on
+    python bench/limits/run.py --drawn 192 --seeds 3    # scenarios drawn at random, with --held-out the odd ones
 
 Every run is a function of scenario, rule and seed. Results are kept in --results, one line each, and not done again
 while the code of the search and of the bench is the same.
@@ -24,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from bench.limits import peers, summary  # noqa: E402
+from bench.limits.drawn import drawn, drawn_up_to  # noqa: E402
 from bench.limits.held_out import HELD_OUT  # noqa: E402
 from bench.limits.scenario import Scenario  # noqa: E402
 from bench.limits.score import Found, Row, row_of  # noqa: E402
@@ -40,7 +42,7 @@ Job = tuple[str, str, int]
 def searched(job: Job) -> Found:
     """One search."""
     name, rule, seed = job
-    scenario = SCENARIOS[name]
+    scenario = _named(name)
     endpoint = scenario.endpoint(seed)
     if rule != OURS:
         level = peers.RULES[rule](endpoint, scenario)
@@ -61,10 +63,16 @@ def searched(job: Job) -> Found:
     return Found(str(verdict.kind), limit.level, limit.low, limit.high, *counts, covered)
 
 
+def _named(name: str) -> Scenario:
+    return SCENARIOS[name] if name in SCENARIOS else drawn(int(name.split(":")[0]))
+
+
 def main() -> None:
     """Runs what is missing and prints the table."""
     asked = _asked()
-    chosen = [s for s in (HELD_OUT if asked.held_out else TUNED) if asked.only.lower() in s.name.lower()]
+    listed = HELD_OUT if asked.held_out else TUNED
+    scenarios = drawn_up_to(asked.drawn, held_out=asked.held_out) if asked.drawn else listed
+    chosen = [s for s in scenarios if asked.only.lower() in s.name.lower()]
     for scenario in chosen:
         if scenario.group not in ("verdict", "client"):
             truth(scenario)
@@ -79,7 +87,7 @@ def main() -> None:
         print(f"\n{rule}\n")
         print(*HEADER, sep="\n")
         for name, (_, _, row) in _rows(chosen, rule, jobs, found).items():
-            print(line(SCENARIOS[name], _band(SCENARIOS[name]), row))
+            print(line(_named(name), _band(_named(name)), row))
 
 
 def _band(scenario: Scenario) -> tuple[float, float, float] | None:
@@ -135,6 +143,7 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--only", default="", help="scenarios whose name contains this")
     parser.add_argument("--rule", default="all", help="redline, or names of others, with commas between")
     parser.add_argument("--held-out", action="store_true", help="the scenarios that were looked at once")
+    parser.add_argument("--drawn", type=int, default=0, help="scenarios drawn at random, of the numbers below this")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--results", type=Path, default=Path("limits-results.jsonl"))
     return parser.parse_args()
@@ -152,7 +161,8 @@ def _version(rule: str) -> str:
     """Changes with every line that a result of the rule depends on."""
     files = sorted(Path(__file__).parent.glob("*.py"))
     if rule == OURS:
-        files += sorted((ROOT / "capacity").glob("*.py"))
+        ours = [module.__file__ for name, module in sys.modules.items() if name.startswith("capacity.")]
+        files += sorted(Path(file) for file in ours if file is not None)
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:12]
 
 

@@ -19,6 +19,7 @@ class Scenario:
     max_level: int = 512
     group: str = "smooth"  # "cliff", "smooth" or "verdict": which scores it takes part in
     steady: Service | None = None
+    long: int = 300_000  # requests at a level from which the truth is taken
 
     def endpoint(self, seed: int) -> Endpoint:
         """A fresh prober."""

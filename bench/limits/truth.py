@@ -1,7 +1,7 @@
 """The true limit of every goal of a scenario, by long runs.
 
-The share of bad answers is taken from runs of LONG requests at each level asked; levels whose share cannot be told
-from the goal (2.5 standard errors of batch means) make the band that any answer may lie in.
+The share of bad answers is taken from runs of `Scenario.long` requests at each level asked; levels whose share cannot
+be told from the goal (2.5 standard errors of batch means) make the band that any answer may lie in.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from pathlib import Path
 from bench.limits.endpoint import Row, bad_ratio
 from bench.limits.scenario import Scenario
 
-LONG = 300_000
 CHUNK = 10_000
 UNSURE, PLAIN = 2.5, 8.0
 """Standard errors from the goal within which a level may be either, and from which a run need not go on."""
@@ -42,7 +41,7 @@ def parsed(goal: str) -> tuple[float, float | None, tuple[int | None, ...] | Non
 def truth(scenario: Scenario) -> dict[str, Band]:
     """Goal → band, from the cache where the scenario is the same."""
     cache = json.loads(CACHE.read_text()) if CACHE.exists() else {}
-    asked = f"{scenario.long_run(1).service} {scenario.mode} {scenario.max_level} {LONG}"
+    asked = f"{scenario.long_run(1).service} {scenario.mode} {scenario.max_level} {scenario.long}"
     key = hashlib.sha256(asked.encode()).hexdigest()
     known = cache.setdefault(key[:16], {})
     if not all(goal in known for goal in scenario.goals):
@@ -94,7 +93,7 @@ def _excesses(scenario: Scenario, level: float) -> dict[str, float]:
     before rare stalls would have been seen."""
     endpoint = scenario.long_run(seed=97)
     endpoint.run(level, 600.0, _after(CHUNK))
-    most = LONG * (4 if endpoint.service.stall_every_s else 1) // CHUNK
+    most = scenario.long * (4 if endpoint.service.stall_every_s else 1) // CHUNK
     least = 60 if endpoint.service.stall_every_s else 5
     shares: dict[str, list[float]] = {goal: [] for goal in scenario.goals}
     found: dict[str, float] = {}

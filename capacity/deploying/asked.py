@@ -46,7 +46,14 @@ def _chosen(name: str | None, settings: Settings) -> Endpoint:
 
 
 def _variables(endpoint: Endpoint, alerts: AlertPlan, *, signs_in: bool) -> Iterator[str]:
-    named = (endpoint.key_env, endpoint.secondary_key_env, alerts.webhook_env, alerts.apprise_env, alerts.dead_man_env)
+    named = (
+        endpoint.key_env,
+        endpoint.secondary_key_env,
+        alerts.webhook_env,
+        alerts.apprise_env,
+        alerts.dead_man_env,
+        alerts.availability_env,
+    )
     yield from (name for name in named if name is not None)
     if signs_in:
         yield from SIGN_IN

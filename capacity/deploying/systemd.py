@@ -22,6 +22,7 @@ ProtectProc=invisible
 ProcSubset=pid
 PrivateTmp=yes
 PrivateDevices=yes
+PrivateMounts=yes
 PrivateUsers=yes
 ProtectClock=yes
 ProtectHostname=yes
@@ -38,6 +39,7 @@ RemoveIPC=yes
 SystemCallArchitectures=native
 SystemCallFilter=@system-service
 SystemCallFilter=~@privileged @resources
+SystemCallErrorNumber=EPERM
 MemoryMax=1G
 TasksMax=512
 """
@@ -55,6 +57,7 @@ ExecStart=/opt/redline/bin/redline watch @NAME@ --config /etc/redline/redline.to
     --state /var/lib/redline/health --listen 127.0.0.1:9750
 Restart=on-failure
 RestartSec=10s
+RestartPreventExitStatus=2
 SuccessExitStatus=143
 TimeoutStopSec=60s
 """

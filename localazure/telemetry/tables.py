@@ -191,7 +191,7 @@ def new_view(table: str) -> View:
     columns = [("TenantId", "'{workspace_id}'"), ("TimeGenerated", "timestamp")]
     for _, sql, new in (*_own_columns(table), *_TAIL):
         if new == "Success":
-            columns.append((new, "lower(success) = 'true'"))
+            columns.append((new, "lower(success) IN ('true', '1')"))  # availability tests have 1 and 0
         elif new is not None:
             columns.append((new, sql))
     if _measured(table):

@@ -21,12 +21,15 @@ from monitor.health.judging import (
     size_check,
     unasked_check,
 )
+from monitor.health.reasons import next_step
+from monitor.health.telemetry_checks import Asker, SignIns
+from scoring.attempt import Failure
 from scoring.checkplan import CheckPlan
 from scoring.client import Answer, probe
 from scoring.endpoint import Endpoint
 from scoring.errors import RedlineError
 from scoring.health import CheckResult, EndpointHealth, Health
-from scoring.holding import Holder
+from scoring.holding import UNAUTHORIZED, Holder
 from scoring.redact import redact
 from scoring.scenario import Payload, Scenario
 from scoring.status import REJECTED
@@ -47,11 +50,17 @@ class Subject:
     scenario: Scenario
     plan: CheckPlan
     environ: Mapping[str, str] = field(repr=False)
+    sign_ins: SignIns = field(default_factory=SignIns, repr=False)  # shared by the endpoints of one command
 
     @cached_property
     def holder(self) -> Holder:
         """Its credential, kept and renewed from one check to the next. RedlineError where none can be had."""
         return Holder(self.endpoint, self.environ)
+
+    @cached_property
+    def asker(self) -> Asker:
+        """Who asks Azure Monitor about it, from one time to the next."""
+        return Asker(self.endpoint, self.plan, self.sign_ins)
 
     @property
     def deadline_ns(self) -> int:
@@ -108,8 +117,10 @@ def _as_they_come(subjects: Sequence[Subject], tries: int) -> Iterator[tuple[int
 def _into(done: SimpleQueue[tuple[int, EndpointHealth | None]], place: int, subject: Subject, tries: int) -> None:
     """In a thread that nobody waits for: Ctrl-C ends redline although an answer is still out."""
     health = None
+    asking = subject.asker.begun()
     try:
         health = checked(subject, tries=tries)
+        health = replace(health, checks=(*health.checks, *subject.asker.ended(asking).checks))
     finally:
         done.put((place, health))
 
@@ -122,7 +133,7 @@ def _answers(subject: Subject, tries: int) -> tuple[list[Answer], list[CheckResu
     for payload in payloads:
         answer = _answer(subject, payload, tries)
         answers.append(answer)
-        of_answer = [answer_check(subject.endpoint, harmless(payload.name, max_chars=60), answer)]
+        of_answer = [_answer_check(subject, payload, answer)]
         if answer.attempt.good:
             of_answer += [
                 check
@@ -138,6 +149,18 @@ def _answers(subject: Subject, tries: int) -> tuple[list[Answer], list[CheckResu
             break
     expires = certificate_check(subject.plan, answers[0].certificate_expires_s, time.time())
     return answers, ([] if expires is None else [expires]) + checks
+
+
+def _answer_check(subject: Subject, payload: Payload, answer: Answer) -> CheckResult:
+    """What the answer says of the endpoint: nothing, where it refuses a credential that could not be renewed."""
+    check = answer_check(subject.endpoint, harmless(payload.name, max_chars=60), answer)
+    trouble = subject.holder.trouble
+    if answer.status != UNAUTHORIZED or trouble is None:
+        return check
+    evidence = harmless(redact(f"answered 401, and the credential cannot be renewed: {trouble}"), max_chars=500)
+    reason = str(Failure.AUTH_FAILED)
+    step = next_step(reason, subject.endpoint.name, subject.endpoint.hosting)
+    return replace(check, outcome=Health.UNKNOWN, reason=reason, evidence=evidence, next_step=step)
 
 
 def _answer(subject: Subject, payload: Payload, tries: int) -> Answer:

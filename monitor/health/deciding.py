@@ -41,6 +41,7 @@ class Seen:
     outcome: Health
     reason: str
     evidence: str = ""
+    silence_s: float = 0.0  # the endpoint asked not to be asked again for so long
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ class Standing:
     evidence: str = ""
     last: Health = Health.UNKNOWN  # the last observation, proved or not
     seen_s: float | None = None
+    silence_s: float = 0.0  # what the last observation asked for: no gap of ours
     failed: Row = field(default_factory=Row)  # UNKNOWN ones between them do not end it
     bad: Row = field(default_factory=Row)  # DEGRADED or FAILED
     dark: Row = field(default_factory=Row)  # anything but well
@@ -153,7 +155,7 @@ def is_flapping(policy: Policy, standing: Standing, at_s: float) -> bool:
 
 def _after(policy: Policy, standing: Standing, seen: Seen, at_s: float) -> Standing:
     """The rows with the observation. After a gap they begin anew: what was in between nobody knows."""
-    if standing.seen_s is not None and policy.stale_s is not None and at_s - standing.seen_s > policy.stale_s:
+    if _is_stale(policy, standing, at_s):
         standing = replace(standing, failed=Row(), bad=Row(), dark=Row(), good=Row())
     outcome = seen.outcome
     is_failed, is_unknown = outcome is Health.FAILED, outcome is Health.UNKNOWN
@@ -164,11 +166,19 @@ def _after(policy: Policy, standing: Standing, seen: Seen, at_s: float) -> Stand
         evidence=seen.evidence,
         last=outcome,
         seen_s=at_s,
+        silence_s=seen.silence_s,
         failed=standing.failed if is_unknown else standing.failed.grown(is_failed, at_s),
         bad=standing.bad if is_unknown else standing.bad.grown(outcome is not Health.OK, at_s),
         dark=standing.dark.grown(not is_well, at_s),
         good=standing.good.grown(is_well, at_s),
     )
+
+
+def _is_stale(policy: Policy, standing: Standing, at_s: float) -> bool:
+    """True after a gap of ours. A silence that the endpoint asked for is none: its outage would never be told."""
+    if standing.seen_s is None or policy.stale_s is None:
+        return False
+    return at_s - standing.seen_s > policy.stale_s + standing.silence_s
 
 
 def _without_incident(

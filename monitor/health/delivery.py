@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
+from urllib.parse import unquote
 
 from monitor.health.deciding import Notice
 from monitor.health.outbox import Outcome
@@ -15,10 +18,13 @@ from monitor.health.wording import Context, Message, message_of
 from scoring.alertplan import AlertPlan
 from scoring.errors import Exit, RedlineError
 from scoring.health import Health, NoticeKind
+from scoring.redact import redact
 from scoring.text import harmless
 
 CONNECT_S, READ_S = 5.0, 10.0
 LOG = "log"
+FEWEST_CHARS = 4
+"""A shorter part of an address is no secret."""
 
 
 @dataclass(frozen=True)
@@ -155,19 +161,48 @@ def _apprise(name: str, address: str) -> Channel:
 
     logger = logging.getLogger("apprise")
     logger.propagate = False
-    if not logger.handlers:
-        logger.addHandler(logging.NullHandler())
+    logger.addHandler(_EAR)
     target = apprise.Apprise()
     if not target.add(address):
         hint = "an address as Apprise writes it: mailto://…, slack://…, msteams://…, pagerduty://…"
         raise RedlineError(f"[alerts]: {name} is no Apprise address (value not shown)", hint)
-    return Channel(name, lambda message, notices: _notified(target, message, notices))
+    held = _held_by(address)
+    return Channel(name, lambda message, notices: _notified(target, held, message, notices))
 
 
-def _notified(target: object, message: Message, notices: Sequence[Notice]) -> Outcome:
+def _notified(target: object, held: Sequence[str], message: Message, notices: Sequence[Notice]) -> Outcome:
+    """One attempt. The text is told as text: where the receiver takes HTML, Apprise makes it of it."""
     kind = "success" if _kind(notices) is Health.OK else "failure" if _kind(notices) is Health.FAILED else "warning"
-    done = target.notify(body=message.text, title=message.title, notify_type=kind)  # type: ignore[attr-defined]
-    return Outcome() if done else Outcome("Apprise could not deliver it")
+    words = {"body": message.text, "title": message.title, "notify_type": kind, "body_format": "text"}
+    heard: list[str] = []
+    _heard.set(heard)
+    done = target.notify(**words)  # type: ignore[attr-defined]
+    if done:
+        return Outcome()
+    said = harmless(redact(heard[-1], held), max_chars=200) if heard else "it does not say why"
+    return Outcome(f"Apprise could not deliver it: {said}")
+
+
+class _Ear(logging.Handler):
+    """Keeps what Apprise warns of, for whoever listens in the same context; its threads are not ours."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        heard = _heard.get()
+        if heard is not None:
+            heard.append(record.getMessage())
+
+
+_heard: ContextVar[list[str] | None] = ContextVar("heard", default=None)
+_EAR = _Ear(logging.WARNING)
+
+
+def _held_by(address: str) -> tuple[str, ...]:
+    """Every part of the address that may be a secret: all but the scheme and a host with a dot in it."""
+    rest = address.partition("://")[2]
+    parts = [part for part in re.split(r"[/:@?&=,]", rest) if len(part) >= FEWEST_CHARS]
+    host = re.split(r"[/:?]", rest.rpartition("@")[2])[0]
+    found = {part for part in parts if part != host or "." not in host}
+    return tuple(sorted(found | {unquote(part) for part in found}, key=len, reverse=True))
 
 
 def _kind(notices: Sequence[Notice]) -> Health:

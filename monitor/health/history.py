@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from monitor.health.budget import Counts
@@ -16,7 +16,8 @@ from scoring.health import EndpointHealth, Health, Incident, NoticeKind, Notific
 from scoring.units import DAY, HOUR, S
 
 BUDGET_SUFFIX = ":budget"
-RULES = {"": "checks", BUDGET_SUFFIX: "budget", ":network": "network"}
+TELEMETRY_SUFFIX = ":telemetry"
+RULES = {"": "checks", BUDGET_SUFFIX: "budget", TELEMETRY_SUFFIX: "telemetry", ":network": "network"}
 KEEP_OK_S = 14 * DAY / S
 KEEP_NOT_OK_S = 90 * DAY / S
 KEEP_INCIDENTS_S = 400 * DAY / S
@@ -90,6 +91,14 @@ def standings(connection: sqlite3.Connection) -> dict[str, Standing]:
     """What is remembered of every subject, by its name."""
     rows = connection.execute("SELECT standing FROM standings")
     return {standing.subject: standing for standing in (standing_of(text) for (text,) in rows)}
+
+
+def shown(standings: Mapping[str, Standing], endpoint: str) -> Standing | None:
+    """How the endpoint stands: the worse of its checks and its telemetry; None where nothing was checked yet."""
+    checks, telemetry = standings.get(endpoint), standings.get(endpoint + TELEMETRY_SUFFIX)
+    if checks is None or telemetry is None:
+        return checks
+    return telemetry if telemetry.state.rank > checks.state.rank else checks
 
 
 def timers(connection: sqlite3.Connection) -> dict[str, Timer]:

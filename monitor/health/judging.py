@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from monitor.health.reasons import OURS, next_step, state_of
 from scoring.attempt import UNREACHED, Failure
 from scoring.checkplan import CheckPlan, PercentileGoal
 from scoring.client import Answer
@@ -17,17 +18,6 @@ from scoring.health import REASON_OK, CheckResult, Health
 from scoring.status import AUTH, REJECTED, failure_meaning, meaning
 from scoring.units import DAY, S, show_ms
 
-OURS = frozenset(
-    {
-        Failure.DNS_TIMEOUT,
-        Failure.NETWORK_UNREACHABLE,
-        Failure.OUT_OF_FILES,
-        Failure.OUT_OF_PORTS,
-        Failure.AUTH_FAILED,
-        Failure.ABORTED,
-    }
-)
-"""Failures that say something of this machine or its credential, and nothing of the endpoint."""
 _CERTIFICATE = frozenset({Failure.TLS_EXPIRED, Failure.TLS_WRONG_HOST, Failure.TLS_UNTRUSTED, Failure.TLS_FAILED})
 REFUSED = frozenset({401, 403})
 FEWEST_IN_WINDOW = 5
@@ -42,7 +32,7 @@ def answer_check(endpoint: Endpoint, payload: str, answer: Answer) -> CheckResul
     if failure is None:
         evidence = f"{payload}: {status} in {show_ms(answer.attempt.latency_ns / 1e6)}, {len(answer.body):,} bytes"
         return CheckResult("answer", Health.OK, REASON_OK, evidence, phases, request_id=request_id)
-    outcome = Health.UNKNOWN if failure in OURS else Health.FAILED
+    outcome = state_of(failure)
     if failure is Failure.UNEXPECTED_STATUS and status is not None:
         said = meaning(status, endpoint.hosting)
         evidence = f"{payload}: answered {status}, {said.name}: {said.cause}"
@@ -64,7 +54,7 @@ def latency_check(plan: CheckPlan, latency_ns: int) -> CheckResult | None:
     ):
         if bound_ns is not None and latency_ns > bound_ns:
             evidence = f"{took}, the bound is {show_ms(bound_ns / 1e6)}"
-            return CheckResult("latency", outcome, reason, evidence, next_step="redline report latency ENDPOINT")
+            return _bad("latency", outcome, reason, evidence)
     bound_ns = plan.latency_ns or plan.latency_failed_ns or 0
     return CheckResult("latency", Health.OK, REASON_OK, f"{took}, the bound is {show_ms(bound_ns / 1e6)}")
 
@@ -77,8 +67,7 @@ def percentile_check(goal: PercentileGoal, latencies_ns: Sequence[int]) -> list[
     found_ns = sorted(latencies_ns)[max(math.ceil(goal.q * count) - 1, 0)]
     evidence = f"{show_ms(found_ns / 1e6)} of {count} answers, the bound is {show_ms(goal.bound_ns / 1e6)}"
     if found_ns > goal.bound_ns:
-        step = "redline report latency ENDPOINT"
-        return [CheckResult(goal.text, Health.DEGRADED, "slow_percentile", evidence, next_step=step)]
+        return [_bad(goal.text, Health.DEGRADED, "slow_percentile", evidence)]
     return [CheckResult(goal.text, Health.OK, REASON_OK, evidence)]
 
 
@@ -88,8 +77,7 @@ def size_check(plan: CheckPlan, received_bytes: int) -> CheckResult | None:
         return None
     evidence = f"{received_bytes:,} bytes, the bound is {plan.max_body_bytes:,}"
     if received_bytes > plan.max_body_bytes:
-        step = "look at what the entry script returns, or raise max_body_bytes"
-        return CheckResult("size", Health.DEGRADED, "body_large", evidence, next_step=step)
+        return _bad("size", Health.DEGRADED, "body_large", evidence)
     return CheckResult("size", Health.OK, REASON_OK, evidence)
 
 
@@ -99,11 +87,10 @@ def certificate_check(plan: CheckPlan, expires_s: float | None, now_s: float) ->
         return None
     days = (expires_s - now_s) / (DAY / S)
     evidence = f"the certificate has {days:.1f} days left"
-    step = "renew the certificate of the scoring host"
     if days < plan.certificate_failed_days:
-        return CheckResult("certificate", Health.FAILED, "certificate_expires", evidence, next_step=step)
+        return _bad("certificate", Health.FAILED, "certificate_expires", evidence)
     if days < plan.certificate_days:
-        return CheckResult("certificate", Health.DEGRADED, "certificate_expires_soon", evidence, next_step=step)
+        return _bad("certificate", Health.DEGRADED, "certificate_expires_soon", evidence)
     return CheckResult("certificate", Health.OK, REASON_OK, evidence)
 
 
@@ -130,16 +117,22 @@ def negative_check(kind: str, endpoint: Endpoint, answer: Answer) -> CheckResult
     evidence = f"answered {status} {words}, expected {wanted}"
     if (status == 405) if kind == "get" else (status in REFUSED):
         return CheckResult(kind, Health.OK, REASON_OK, f"refused with {status} {words}", phases, request_id=request_id)
+    outcome, reason = _answered(kind, status, endpoint)
+    return CheckResult(kind, outcome, reason, evidence, phases, next_step(reason, "ENDPOINT", None), request_id)
+
+
+def _answered(kind: str, status: int, endpoint: Endpoint) -> tuple[Health, str]:
+    """What it means that a request was not refused."""
     if kind == "get":
-        step = "close GET at the gateway, or leave get out of negative"
-        return CheckResult(kind, Health.DEGRADED, "get_answered", evidence, phases, step, request_id)
+        return Health.DEGRADED, "get_answered"
     if status >= 300:
-        step = "look at the answer: a refused caller should see 401"
-        return CheckResult(kind, Health.DEGRADED, f"{kind}_not_refused", evidence, phases, step, request_id)
+        return Health.DEGRADED, f"{kind}_not_refused"
     outcome = Health.DEGRADED if endpoint.auth == "none" else Health.FAILED
-    step = "switch key auth on, or say `negative = []` where an open endpoint is meant"
-    reason = "open_without_key" if kind == "no_key" else "open_to_wrong_key"
-    return CheckResult(kind, outcome, reason, evidence, phases, step, request_id)
+    return outcome, "open_without_key" if kind == "no_key" else "open_to_wrong_key"
+
+
+def _bad(check: str, outcome: Health, reason: str, evidence: str) -> CheckResult:
+    return CheckResult(check, outcome, reason, evidence, next_step=next_step(reason, "ENDPOINT", None))
 
 
 def unasked_check(kind: str, answer: CheckResult) -> CheckResult:

@@ -10,10 +10,12 @@ from monitor.health import history
 from monitor.health.budget import Counts, Objective, budget_seen
 from monitor.health.deciding import Notice, Now, Row, Seen, Standing, decided, let_go
 from monitor.health.dependencies import is_blocked
-from monitor.health.history import BUDGET_SUFFIX, Made, Step, Timer, endpoint_and_rule
+from monitor.health.history import BUDGET_SUFFIX, TELEMETRY_SUFFIX, Made, Step, Timer, endpoint_and_rule
 from monitor.health.judging import percentile_check
 from monitor.health.ownnetwork import POLICY, SUBJECT, is_to_blame, network_seen
-from monitor.health.policies import budget_policy, policy_of
+from monitor.health.policies import budget_policy, policy_of, telemetry_policy, told_window_s
+from monitor.health.sharedsource import is_told_elsewhere
+from monitor.health.telemetry_judging import Asked
 from scoring.alertplan import AlertPlan, Window
 from scoring.checkplan import CheckPlan
 from scoring.health import EndpointHealth, Health
@@ -34,15 +36,18 @@ class Keeper:
         windows: Sequence[Window],
         channels: Sequence[str],
         hosts: Mapping[str, str] | None = None,
+        sources: Mapping[str, str] | None = None,
     ) -> None:
-        """`hosts`: of the endpoints that are not on this machine, by name."""
+        """`hosts`: of the endpoints that are not on this machine, by name; `sources`: where their telemetry is."""
         self._connection = connection
         self._plans = dict(plans)
         self._alerts = alerts
         self._windows = tuple(windows)
         self._channels = tuple(channels)
         self._hosts = dict(hosts or {})
+        self._sources = dict(sources or {})
         self._policies = {name: policy_of(plan, alerts) for name, plan in plans.items()}
+        self._telemetry_policies = {name: telemetry_policy(plan, alerts) for name, plan in plans.items()}
         self._budget_policy = budget_policy(alerts)
         self._on_at_s: float | None = None
         self._on: list[Window] = []
@@ -54,7 +59,8 @@ class Keeper:
         """The check is in the store, and what follows from it."""
         health = self._with_percentiles(health, at_s)
         found = health.deciding
-        seen = Seen(health.state, health.reason, "" if found is None else found.evidence)
+        said = "" if found is None else found.evidence
+        seen = Seen(health.state, health.reason, said, health.retry_after_s or 0.0)
         quiet = self.is_quiet(health.name, at_s)
         standing, notice = self._decided(health.name, seen, at_s)
         notices = () if notice is None else (notice,)
@@ -63,6 +69,13 @@ class Keeper:
         self.standings[health.name] = standing
         self._look_at_network(at_s)
         self._look_at_budget(health.name, at_s)
+
+    def observe_telemetry(self, endpoint: str, asked: Asked, at_s: float) -> None:
+        """What Azure Monitor tells of the endpoint is remembered beside its checks, which it does not count among."""
+        found = asked.deciding
+        said = ("no_data", "") if found is None else (found.reason, found.evidence)
+        seen = Seen(asked.state, *said, asked.retry_after_s or 0.0)
+        self._keep(*self._decided(endpoint + TELEMETRY_SUFFIX, seen, at_s))
 
     def tick(self, at_s: float) -> None:
         """What time alone brings: reminders, the end of maintenance, the end of what is watched no longer."""
@@ -90,6 +103,11 @@ class Keeper:
         if rule == "budget":
             now = Now(at_s, quiet, self._has_incident(endpoint))
             return decided(self._budget_policy, standing, seen, now)
+        if rule == "telemetry":
+            looked = standing if seen is None else _looked(standing, seen, at_s)
+            is_told = is_told_elsewhere(self._sources, looked, self.standings.values())
+            now = Now(at_s, quiet, is_told or self._is_told(endpoint, at_s))
+            return decided(self._telemetry_policies[endpoint], standing, seen, now)
         policy = self._policies[endpoint]
         looked = standing if seen is None else _looked(standing, seen, at_s)
         blocked = self._is_our_network(looked) or self._is_blocked(endpoint, looked, at_s)
@@ -105,11 +123,21 @@ class Keeper:
         endpoint, rule = endpoint_and_rule(subject)
         if rule == "network":
             return bool(self._hosts)
-        return endpoint in self._plans and (rule != "budget" or self._plans[endpoint].slo_ratio is not None)
+        plan = self._plans.get(endpoint)
+        if plan is None or rule == "checks":
+            return plan is not None
+        return plan.slo_ratio is not None if rule == "budget" else plan.asks_azure
 
     def _has_incident(self, endpoint: str) -> bool:
         standing = self.standings.get(endpoint)
         return standing is not None and standing.incident is not None
+
+    def _is_told(self, endpoint: str, at_s: float) -> bool:
+        """True while what the telemetry shows may be what an incident of the checks tells or has told."""
+        if self._has_incident(endpoint) or self._has_incident(SUBJECT):
+            return True
+        ended_s = history.told_until_s(self._connection, endpoint)
+        return at_s - ended_s < told_window_s(self._plans[endpoint])
 
     def _is_our_network(self, standing: Standing) -> bool:
         """True when the endpoint is out of reach as all the others are."""

@@ -57,6 +57,16 @@ def leased(folder: Path) -> Iterator[Lease]:
         yield lease
 
 
+def last_beat_s(folder: Path) -> float | None:
+    """The last sign of life of the folder's watcher, seconds since 1970; None where there never was one."""
+    try:
+        with open(folder / FILE, encoding="utf-8") as file:
+            last = _read(file).get("beat_s")
+    except OSError:
+        return None
+    return float(last) if isinstance(last, int | float) else None
+
+
 def _read(file: IO[str]) -> dict[str, object]:
     try:
         document = json.loads(file.read() or "{}")

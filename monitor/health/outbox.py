@@ -130,6 +130,15 @@ def pause_s(attempt_count: int, retry_after_s: float | None = None) -> float:
     return max(own_s, min(retry_after_s or 0.0, LONGEST_WISH_S))
 
 
+def quiet_until_s(outcome: Outcome, now_s: float) -> float:
+    """Until when the receiver wants to hear nothing, whatever is new: as long as it asked for, an hour at most.
+
+    >>> quiet_until_s(Outcome("answered 429", retry_after_s=120.0), 1_000.0), quiet_until_s(Outcome("refused"), 1_000.0)
+    (1120.0, 1000.0)
+    """
+    return now_s + min(outcome.retry_after_s or 0.0, LONGEST_WISH_S)
+
+
 def without_channels(connection: sqlite3.Connection, channels: Sequence[str]) -> int:
     """How many notices waited for a channel that is configured no longer; they go to the ones that are."""
     marks = ", ".join("?" * len(channels))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 from monitor.health.deciding import Policy
 from scoring.alertplan import AlertPlan
 from scoring.checkplan import CheckPlan
+from scoring.telemetrygoals import FailedRatioGoal
 from scoring.units import S
 
 STALE_INTERVALS = 3
@@ -27,6 +31,27 @@ def policy_of(plan: CheckPlan, alerts: AlertPlan) -> Policy:
         stale_s=None if interval_s is None else STALE_INTERVALS * interval_s + STALE_SLACK_S,
         tells_degraded=alerts.degraded,
     )
+
+
+def telemetry_policy(plan: CheckPlan, alerts: AlertPlan) -> Policy:
+    """When the telemetry of an endpoint is told of: as its checks, but a row that is not FAILED outlasts a window.
+
+    One failed request is seen by every question until it has left the window, and must not become a row of its own.
+    """
+    every_s = plan.telemetry_every_ns / S
+    outlasting_count = math.ceil(told_window_s(plan) / every_s) + 2
+    return replace(
+        policy_of(plan, alerts),
+        degraded_after_count=max(plan.degraded_after, outlasting_count),
+        unknown_after_count=max(plan.unknown_after, outlasting_count),  # DEGRADED ones count there too
+        stale_s=STALE_INTERVALS * every_s + STALE_SLACK_S,
+    )
+
+
+def told_window_s(plan: CheckPlan) -> float:
+    """How long a failed request is seen in the telemetry: the longest window of its goals; 0 without one."""
+    windows_ns = [goal.window_ns for goal in plan.telemetry if isinstance(goal, FailedRatioGoal)]
+    return max(windows_ns, default=0) / S
 
 
 def budget_policy(alerts: AlertPlan) -> Policy:

@@ -7,6 +7,7 @@ attempt for failed and what comes later for nothing.
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from monitor.health.keeping import Keeper
 from monitor.health.lease import Lease, leased
 from monitor.health.outbox import Outcome, Waiting
 from monitor.health.store import opened, told_as_errors
+from monitor.health.telemetry_judging import Asked
 from monitor.health.timetable import Clock, Schedule, begun, put_off, set_back, taken, waits_s
 from monitor.health.wording import Context
 from scoring.alertplan import AlertPlan, Window
@@ -35,8 +37,11 @@ BEAT_S = 10.0
 PRUNE_S = 3600.0
 SEND_S = 30.0
 DRAIN_S = 5.0
+SENDER = "sender"
 SPREAD_S = 0.05
 """Endpoints that are due when a watcher starts are asked this much after each other."""
+TELEMETRY_SPREAD_S = 1.0
+"""And their telemetry so much, because Azure Monitor lets one user ask 200 times in 30 s."""
 JUMP_S = 2.0
 GAP_S = 60.0
 
@@ -54,6 +59,7 @@ class Orders:
     environ: Mapping[str, str] = field(repr=False)
     say: Say
     clock: Callable[[], Clock] = field(default_factory=lambda: read_clock)
+    on_check: Callable[[EndpointHealth], None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,14 @@ class Checked:
 
     name: str
     health: EndpointHealth | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """Azure Monitor was asked about an endpoint; None where redline itself broke it."""
+
+    name: str
+    asked: Asked | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +117,11 @@ def watch(orders: Orders, stop: Event, on_pulse: Callable[[Watcher], None] = lam
         lease.beat(watcher.now.wall_s)
 
 
+def is_sending() -> bool:
+    """True while a delivery has not come back. Apprise's threads would hold up the end of the process with it."""
+    return any(thread.name == SENDER for thread in threading.enumerate())
+
+
 class Watcher:
     """Owns schedules, the keeper and what is under way; `turn` does what is due and waits for what comes next."""
 
@@ -115,15 +134,19 @@ class Watcher:
         self.subjects = {subject.endpoint.name: subject for subject in orders.subjects}
         plans = {name: subject.plan for name, subject in self.subjects.items()}
         away = {name: one.endpoint.host for name, one in self.subjects.items() if not one.endpoint.is_loopback}
-        self.keeper = Keeper(connection, plans, orders.alerts, orders.windows, list(self.channels), away)
+        sources = {name: one.endpoint.telemetry_source for name, one in self.subjects.items()}
+        self.keeper = Keeper(connection, plans, orders.alerts, orders.windows, list(self.channels), away, sources)
         self.context = Context({name: one.endpoint.hosting for name, one in self.subjects.items()}, orders.alerts.link)
         self.schedules = self._begun()
+        self.questions = self._begun_questions()
         self.tally = Tally()
         self.errors: dict[str, str] = {}  # channels whose last attempt failed, and why
         self._runs: dict[str, float] = {}  # endpoints under way, and when their checks were due
         self._sending: dict[str, _Sending] = {}
+        self._quiet_steady_s: dict[str, float] = {}  # until when a channel's receiver wants to hear nothing
         self._attempt = 0
-        self._came: SimpleQueue[Checked | Sent] = SimpleQueue()
+        self._asking: set[str] = set()  # endpoints about which Azure Monitor is asked at the moment
+        self._came: SimpleQueue[Checked | Answered | Sent] = SimpleQueue()
         self._tick_s = self._beat_s = self._prune_s = self._ping_s = 0.0
         self._dead_man = secret_of(orders.alerts.dead_man_env, orders.environ)
         self._told_of_start()
@@ -132,6 +155,7 @@ class Watcher:
         """Everything that is due now is begun, and at most one thing that has ended is taken in."""
         self._read_clock()
         self._start_checks()
+        self._start_questions()
         self._start_deliveries()
         self._do_chores()
         try:
@@ -141,6 +165,8 @@ class Watcher:
         self._read_clock()
         if isinstance(came, Checked):
             self._take_check(came)
+        elif isinstance(came, Answered):
+            self._take_answer(came)
         else:
             self._take_delivery(came)
 
@@ -161,6 +187,14 @@ class Watcher:
         return {
             name: begun(one.plan.interval_s, one.plan.cron, timers.get(name), self.now, place * SPREAD_S)
             for place, (name, one) in enumerate(self.subjects.items())
+        }
+
+    def _begun_questions(self) -> dict[str, Schedule]:
+        """When Azure Monitor is asked about each endpoint that has goals of telemetry or metrics."""
+        asked = {name: one.plan for name, one in self.subjects.items() if one.plan.asks_azure}
+        return {
+            name: begun(plan.telemetry_every_ns / S, None, None, self.now, place * TELEMETRY_SPREAD_S)
+            for place, (name, plan) in enumerate(asked.items())
         }
 
     def _told_of_start(self) -> None:
@@ -215,24 +249,50 @@ class Watcher:
             self.orders.say(f"{came.name}: the check broke; the traceback stands above")
             return
         self.tally.count(came.health)
+        self.orders.on_check(came.health)
         if came.health.retry_after_s is not None:
             self.schedules[came.name] = put_off(schedule, self.now, came.health.retry_after_s)
         timer = Timer(came.health.checked_s, due_s, schedule.missed_count, schedule.late_count)
         self.keeper.observe(came.health, self.now.wall_s, due_s, timer)
+
+    def _start_questions(self) -> None:
+        for name, schedule in self.questions.items():
+            if waits_s(schedule, self.now) > 0:
+                continue
+            self.questions[name], run = taken(schedule, self.now, is_busy=name in self._asking)
+            if run is not None:
+                self._asking.add(name)
+                Thread(target=self._ask, args=(self.subjects[name],), daemon=True).start()
+
+    def _ask(self, subject: Subject) -> None:
+        asked = None
+        try:
+            asked = subject.asker.asked()
+        finally:
+            self._came.put(Answered(subject.endpoint.name, asked))
+
+    def _take_answer(self, came: Answered) -> None:
+        self._asking.discard(came.name)
+        if came.asked is None:
+            self.orders.say(f"{came.name}: asking for its telemetry broke; the traceback stands above")
+            return
+        if came.asked.retry_after_s is not None:
+            self.questions[came.name] = put_off(self.questions[came.name], self.now, came.asked.retry_after_s)
+        self.keeper.observe_telemetry(came.name, came.asked, self.now.wall_s)
 
     def _start_deliveries(self) -> None:
         for name, channel in self.channels.items():
             sending = self._sending.get(name)
             if sending is not None and self.now.steady_s - sending.began_steady_s > SEND_S:
                 self._settle(name, sending, Outcome(f"no answer within {SEND_S:.0f} s"))
-            if name in self._sending:
+            if name in self._sending or self.now.steady_s < self._quiet_steady_s.get(name, 0.0):
                 continue
             batch = outbox.next_batch(outbox.waiting(self.connection, name), self.now.wall_s)
             if batch:
                 self._attempt += 1
                 self._sending[name] = _Sending(batch, self._attempt, self.now.steady_s)
                 outbox.attempted(self.connection, batch, name)
-                Thread(target=self._send, args=(channel, batch, self._attempt), daemon=True).start()
+                Thread(target=self._send, args=(channel, batch, self._attempt), daemon=True, name=SENDER).start()
 
     def _send(self, channel: Channel, batch: Sequence[Waiting], attempt: int) -> None:
         outcome = Outcome("redline's own sender broke")
@@ -249,6 +309,7 @@ class Watcher:
     def _settle(self, channel: str, sending: _Sending, outcome: Outcome) -> None:
         del self._sending[channel]
         outbox.settled(self.connection, sending.batch, channel, outcome, self.now.wall_s)
+        self._quiet_steady_s[channel] = outbox.quiet_until_s(outcome, self.now.steady_s)
         if outcome.error is None:
             self.errors.pop(channel, None)
         elif self.errors.get(channel) != outcome.error:
@@ -277,14 +338,16 @@ class Watcher:
 
     def _pause_s(self) -> float:
         """Until the next check is due, a tick at most."""
-        waits = min((waits_s(one, self.now) for one in self.schedules.values()), default=TICK_S)
+        schedules = (*self.schedules.values(), *self.questions.values())
+        waits = min((waits_s(one, self.now) for one in schedules), default=TICK_S)
         return min(max(waits, 0.0), TICK_S)
 
     def readings(self) -> Readings:
         """What /metrics shows."""
         standings = self.keeper.standings
+        shown = {name: history.shown(standings, name) for name in self.subjects}
         return Readings(
-            states={name: standings[name].state if name in standings else Health.UNKNOWN for name in self.subjects},
+            states={name: Health.UNKNOWN if one is None else one.state for name, one in shown.items()},
             open_count=sum(one.incident is not None for one in standings.values()),
             missed={name: one.missed_count for name, one in self.schedules.items()},
             late={name: one.late_count for name, one in self.schedules.items()},

@@ -9,28 +9,15 @@ from typing import Any
 
 from monitor.health.deciding import Notice
 from monitor.health.history import endpoint_and_rule
-from scoring.attempt import Failure
+from monitor.health.reasons import next_step
 from scoring.endpoint import Hosting
 from scoring.health import NoticeKind
 from scoring.redact import redact
-from scoring.status import failure_meaning, meaning
 from scoring.text import harmless
 from scoring.units import show_seconds
 
 SCHEMA = 1
 MOST_LINES = 40
-_STEPS = {
-    "slow": "redline report latency {endpoint}",
-    "too_slow": "redline report latency {endpoint}",
-    "slow_percentile": "redline report latency {endpoint}",
-    "body_large": "look at what the entry script returns, or raise max_body_bytes",
-    "certificate_expires": "renew the certificate of the scoring host",
-    "certificate_expires_soon": "renew the certificate of the scoring host",
-    "open_without_key": "switch key auth on; whoever knows the address can score",
-    "open_to_wrong_key": "look at the key check of the gateway; whoever knows the address can score",
-    "own_network": "look at the network of the machine that watches: ip route; resolvectl status",
-    "no_data": "look at the watcher: redline report health --state DIR",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +54,6 @@ def message_of(notices: Sequence[Notice], context: Context) -> Message:
     return Message(title, tuple(lines), {**document, "link": context.link, "notices": inner})
 
 
-def next_step(reason: str, endpoint: str, hosting: Hosting | None) -> str | None:
-    """What to do about a reason, in words that can be typed or done; None where nothing is known."""
-    if reason.startswith("status_") and reason[7:].isdecimal():
-        return meaning(int(reason[7:]), hosting).next_step
-    if reason in set(Failure):
-        return failure_meaning(Failure(reason)).next_step
-    if reason.startswith("budget_burn"):
-        return f"redline report errors {endpoint} --since 24h"
-    step = _STEPS.get(reason)
-    return None if step is None else step.format(endpoint=endpoint)
-
-
 def instant(at_s: float) -> str:
     """Date and time in UTC, to the second.
 
@@ -103,12 +78,17 @@ def _single(notice: Notice, context: Context) -> Message:
 
 def _title(notice: Notice) -> str:
     endpoint, rule = endpoint_and_rule(notice.subject)
-    what = {"budget": f"the error budget of {endpoint}", "network": "the watcher's own network"}.get(rule, endpoint)
+    whats = {
+        "budget": f"the error budget of {endpoint}",
+        "telemetry": f"the telemetry of {endpoint}",
+        "network": "the watcher's own network",
+    }
+    what = whats.get(rule, endpoint)
     if notice.kind is NoticeKind.RESOLVE:
         ended = "is OK again" if notice.reason != "not_watched" else "is watched no longer"
         return f"{notice.state.value}: {what} {ended} after {show_seconds(max(notice.at_s - notice.opened_s, 0.0))}"
     still = "still " if notice.kind is NoticeKind.REMIND else ""
-    return f"{still}{notice.state.value}: {what}: {notice.reason}"
+    return harmless(f"{still}{notice.state.value}: {what}: {notice.reason}", max_chars=300)
 
 
 def _document(notice: Notice, context: Context) -> dict[str, Any]:

@@ -92,3 +92,44 @@ def searched(
         result = answer(step) if isinstance(step, Trial) else paused(step)
         history.append(replace(result, number=len(history) + 1, started_s=spent_s(history)))
     raise AssertionError(f"no verdict after {most_steps} steps")
+
+
+def held(trial: Trial, outcome: str, share: float = 0.5) -> Seen:
+    """What a trial shows that ends that way; `share` places rejections and time between their bounds."""
+    goals, rule = trial.rule.goals, trial.rule
+    longest_s = trial.transient_s + rule.max_s
+    shortest_s = min(trial.transient_s + rule.min_s, longest_s)
+    seconds = shortest_s + share * (longest_s - shortest_s)
+    rejected = max(1, round(share * trial.allowance))
+    allowed = max(goal.allowed_ratio for goal in goals)
+    slow = tuple(max(6, int(3 * allowed * 400)) if goal.allowed_ratio == allowed else 0 for goal in goals)
+    plain = {"level": trial.level, "purpose": trial.purpose, "transient_s": trial.transient_s, "total": 400}
+    changes: dict[str, dict[str, object]] = {
+        "pass": {"ended_by": "pass", "bad": (0,) * len(goals), "seconds": seconds},
+        "slow": {"ended_by": "fail", "bad": slow, "seconds": min(trial.transient_s + 3 * rule.batch_s, longest_s)},
+        "rejects": {
+            "ended_by": "fail",
+            "bad": (rejected,) * len(goals),
+            "rejected": rejected,
+            "total": rejected + 20,
+            "seconds": trial.transient_s + 0.05,
+        },
+        "allowance": {
+            "ended_by": "allowance",
+            "bad": (trial.allowance,) * len(goals),
+            "rejected": trial.allowance,
+            "total": trial.allowance + 5,
+            "seconds": 0.05,
+        },
+        "undecided": {"ended_by": "max_s", "bad": tuple(count // 3 for count in slow), "seconds": longest_s},
+        "bursts": {"ended_by": "max_s", "bad": slow, "seconds": longest_s, "dispersion": 20.0},
+        "silent": {"ended_by": "max_s", "bad": (0,) * len(goals), "total": 0, "seconds": longest_s},
+        "unfair": {"bad": (0,) * len(goals), "invalid": ("the generator was busy",), "seconds": seconds},
+        "502": {"ended_by": "not_load", "bad": (0,) * len(goals), "labels": {"200": 392, "502": 8}},
+    }
+    return shown(**{**plain, **changes[outcome]})  # type: ignore[arg-type]
+
+
+def cliff(users: int) -> Callable[[Trial], Seen]:
+    """An endpoint that rejects above `users`, and is asked to take its time for neither."""
+    return lambda trial: held(trial, "pass" if trial.level <= users else "rejects", 0.3)

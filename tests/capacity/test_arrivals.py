@@ -10,7 +10,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from capacity.arrivals import SPACINGS, Rate, due_times, replayed
+from capacity.arrivals import Rate, due_times, replayed
+from capacity.plan import SPACINGS
 from scoring.units import S
 
 RPS = st.floats(0.1, 5000)
@@ -26,7 +27,7 @@ def test_constant_arrivals_are_equally_far_apart():
 
 
 def test_poisson_arrivals_have_exponential_gaps_of_the_rate():
-    """20,000 gaps at 50 a second: mean, coefficient of variation, and 1/e of them above the mean; to 4 standard errors."""
+    """20,000 gaps at 50 a second: mean, coefficient of variation, 1/e of them above the mean; to 4 standard errors."""
     gaps_s = np.diff(first(20_001, Rate(50), "poisson", 7)) / S
     assert gaps_s.mean() == pytest.approx(0.02, rel=4 / math.sqrt(20_000))
     assert gaps_s.std() / gaps_s.mean() == pytest.approx(1, rel=4 * math.sqrt(2 / 20_000))
@@ -52,10 +53,13 @@ def test_a_ramp_is_the_constant_rate_on_another_clock(spacing, low, high, over_s
 
 @given(RPS, RPS, st.floats(0.5, 50), st.floats(0, 100))
 def test_the_expected_count_is_the_integral_of_the_rate(low, high, over_s, seconds):
-    """`count_within` against a sum over 2,000 slices."""
-    middles = (np.arange(2000) + 0.5) * seconds / 2000
-    rates = np.interp(middles, [0, over_s], [low, high])
-    assert Rate(low, high, over_s).count_within(seconds) == pytest.approx(rates.mean() * seconds, rel=1e-3, abs=1e-6)
+    """`count_within` against a sum over thin slices, before and after the end of the ramp."""
+    turn_s = min(over_s, seconds)
+    whole = 0.0
+    for from_s, to_s in ((0.0, turn_s), (turn_s, seconds)):
+        middles = from_s + (np.arange(500) + 0.5) * (to_s - from_s) / 500
+        whole += np.interp(middles, [0, over_s], [low, high]).mean() * (to_s - from_s)
+    assert Rate(low, high, over_s).count_within(seconds) == pytest.approx(whole, rel=1e-6, abs=1e-6)
 
 
 def test_a_rate_that_falls_to_nothing_ends():
@@ -72,17 +76,33 @@ def test_the_parts_of_a_schedule_are_the_whole(spacing, rps, seed, parts):
     assert sorted(due for share in shares for due in share) == whole
 
 
-@given(st.lists(st.integers(0, 10**15), min_size=1), st.integers(1, 5))
+@given(st.lists(st.integers(0, 10**15), min_size=1, max_size=3000), st.integers(1, 5))
 def test_a_replay_keeps_the_gaps(instants, parts):
     """Order and distances are those of the record, whoever sends which."""
-    whole = list(replayed(instants))
+    recorded = np.sort(np.array(instants))
+    whole = list(replayed(recorded))
     assert whole == [instant - min(instants) for instant in sorted(instants)]
-    assert sorted(due for part in range(parts) for due in replayed(instants, part=part, parts=parts)) == whole
+    assert sorted(due for part in range(parts) for due in replayed(recorded, part=part, parts=parts)) == whole
+
+
+@given(st.lists(st.integers(0, 10**15), min_size=1, max_size=50), st.floats(0.01, 100))
+def test_a_faster_replay_has_all_its_gaps_shortened_alike(instants, speed):
+    """Each due time is that of the record over the speed, to a nanosecond."""
+    recorded = np.sort(np.array(instants))
+    for slow, fast in zip(replayed(recorded), replayed(recorded, speed=speed), strict=True):
+        assert fast == pytest.approx(slow / speed, abs=1)
 
 
 def test_an_empty_record_asks_for_nothing():
     """No instants, no requests."""
-    assert list(replayed([])) == []
+    assert list(replayed(np.array([], dtype=np.int64))) == []
+
+
+@pytest.mark.parametrize("speed", [0.0, -1.0, math.nan, math.inf])
+def test_a_replay_at_no_speed_is_refused(speed):
+    """Zero, negative, not a number, infinite."""
+    with pytest.raises(ValueError, match="speed"):
+        replayed(np.array([1]), speed=speed)
 
 
 @pytest.mark.parametrize("wrong", [(0.0, None, 0.0), (-1.0, None, 0.0), (math.nan, None, 0.0), (1.0, 2.0, 0.0)])

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from capacity.goals import parse_goal
 from capacity.summary import RECORD_DTYPE, Rows, label_counts, levels_of, seen
-from scoring.attempt import FAILURE_NUMBER, FAILURES, FLAG_RENEWED, FLAG_TRANSIENT, Failure, label_of
+from capacity.validity import Health
+from scoring.attempt import FAILURE_NUMBER, FAILURES, FLAG_CANARY, FLAG_RENEWED, FLAG_TRANSIENT, Failure, label_of
 
 MS = 1_000_000
 GOALS = tuple(map(parse_goal, ("rejected<=0.1%", "errors<=1%", "p95<=50ms")))
@@ -94,6 +95,38 @@ def test_unfair_trials_are_counted_but_not_merged() -> None:
     (level,) = levels_of([summary(ROWS), summary(ROWS, spoiled=("a worker fell silent",))])
     assert (level.trial_count, level.discarded_count, level.attempt_count) == (1, 1, 6)
     assert levels_of([summary(ROWS, spoiled=("it fell silent",))]) == ()
+
+
+SLOW, FAST = (200, 60, 200, None), (200, 1, *REJECTED)
+
+
+@pytest.mark.parametrize(
+    ("rows", "ended_by", "is_invalid"),
+    [
+        # nothing but slow answers: the client may have made them so
+        (rows_of(SLOW, SLOW), "fail", True),
+        # half of what is bad are rejections, which no client makes
+        (rows_of(SLOW, FAST), "fail", False),
+        (rows_of(SLOW, SLOW, FAST), "fail", True),
+        (rows_of(FAST), "allowance", False),
+        # it failed by nothing
+        (rows_of(FAST), "pass", True),
+    ],
+)
+def test_a_slow_client_spoils_what_did_not_fail_by_rejections(rows: Rows, ended_by: str, *, is_invalid: bool) -> None:
+    """A starved generator makes answers late; it makes nobody reject."""
+    starved = Health(run_queue_ratio=0.5)
+    assert bool(summary(rows, ended_by=ended_by, client=starved).invalid) is is_invalid
+
+
+def test_a_canary_is_in_flight_and_no_evidence() -> None:
+    """Of 1.016 in flight the canary has 0.9; its deadline exceeded is no evidence, and in the counts of everything."""
+    rows = ROWS.copy()
+    rows["flags"][6] = FLAG_TRANSIENT | FLAG_CANARY
+    result = summary(rows)
+    assert result.in_flight_mean == pytest.approx(1.016)
+    assert [(item.bad, item.total) for item in result.evidence] == [(1, 4), (2, 4), (3, 4)]
+    assert (result.sent_count, result.attempt_count) == (9, 5)
 
 
 @given(st.lists(st.tuples(st.sampled_from([0, 200, 429, 503, 504]), st.integers(0, len(FAILURES) - 1)), max_size=60))

@@ -61,6 +61,17 @@ def test_times_are_wall_times_of_the_anchor(tmp_path: Path) -> None:
     assert told.until_at == START_AT + timedelta(seconds=1.52)
 
 
+def test_in_an_open_loop_a_request_begins_when_it_is_due(tmp_path: Path) -> None:
+    """One that was due 2 s before it could be sent took 2 s longer, and happened then."""
+    late = replace(attempt(1, 2500, 20, 503, REJECTED), due_ns=ZERO_NS + 500 * MS)
+    found = run_of(tmp_path, [attempt(0, 0, 20), late])
+    opened = replace(found, run=replace(found.run, plan=replace(PLAN, users=None, rps=5.0, is_open=True)))
+    for told, took_ms, at_s in ((told_by(found), 20, 2.5), (told_by(opened), 2020, 0.5)):
+        assert told.accounts[0].exact_ms["max"] == took_ms
+        assert told.failed[0].duration_ms == told.slowest[0].duration_ms == took_ms
+        assert told.failed[0].at == START_AT + timedelta(seconds=at_s)
+
+
 def test_a_failed_attempt_carries_what_it_said_of_itself(tmp_path: Path) -> None:
     """Headers and body of failures.jsonl stand with the attempt of the same id."""
     folder = run_of(tmp_path, [attempt(1, 0, 20, 424, REJECTED)]).run.folder

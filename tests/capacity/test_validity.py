@@ -27,12 +27,25 @@ P95, P99, REJECTED = map(parse_goal, ("p95<=300ms", "p99<=20ms", "rejected<=0.1%
         # one core is all that one process has
         (Health(cpu_ratio=0.849), {}, []),
         (Health(cpu_ratio=0.85), {}, ["85 % of a core"]),
+        # of few requests a few may be late by chance: 1 of 100, 4 of 1,000
+        (Health(timely_ratio=0.99, attempt_count=100), {}, []),
+        (Health(timely_ratio=0.98, attempt_count=100), {}, ["98.00 %"]),
+        (Health(timely_ratio=0.996, attempt_count=1_000), {}, []),
+        (Health(timely_ratio=0.995, attempt_count=1_000), {}, ["99.50 %"]),
+        # in an open loop it counts how late they left, not how many
+        (Health(timely_ratio=0.97, late_p99_s=0.005), {}, []),
+        (Health(timely_ratio=1.0, late_p99_s=0.0051), {}, ["left 5.1 ms after they were due"]),
+        # another process is answered faster
+        (Health(canary_count=12), {}, []),
+        (Health(canary_count=12, canary_gap_s=0.031), {}, ["31.0 ms faster than the users, in 12 answers"]),
         # it waits for a core
         (Health(run_queue_ratio=0.10), {}, []),
         (Health(run_queue_ratio=0.31), {}, ["waited for a core 31 % of the time"]),
         # it ran out of file descriptors or ports, told or not
         (None, {"out_of_files": 3}, ["3 attempts failed with out_of_files"]),
         (Health(), {"out_of_ports": 1, "200": 8}, ["1 attempts failed with out_of_ports"]),
+        # a name that could be looked up before the load
+        (None, {"dns_timeout": 2}, ["2 attempts failed with dns_timeout: the client's resolver"]),
         # every sign has its own sentence
         (
             Health(lag_p99_s=0.05, timely_ratio=0.5, cpu_ratio=1.0, run_queue_ratio=0.5),

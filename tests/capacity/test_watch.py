@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from capacity.goals import Counts, parse_goal
 from capacity.watch import Rule, Watch
 
@@ -86,3 +88,11 @@ def test_rejections_of_the_transient_keep_a_clean_stretch_from_passing() -> None
     early = Counts(2.0, 400, 400, (), {"200": 400}, 2)
     assert Watch(rule(REJECTED)).see(early) is None
     assert Watch(rule(REJECTED)).see(Counts(2.0, 400, 400, (), {"200": 400}, 0)) == "pass"
+
+
+def test_a_close_look_counts_its_rejections_against_all_its_answers() -> None:
+    """13 rejections before anything counts end a quick trial; of 5,000 answers they are no sign of anything."""
+    counts = Counts(-1.0, 0, 0, (), {}, 13, answered_count=5000)
+    quick = Rule((parse_goal("rejected<=1%"),), 1.0, 10.0, 100, 0.1, 12, 0.04)
+    assert Watch(quick).see(counts) == "allowance"
+    assert Watch(replace(quick, patient_s=10.0)).see(counts) is None

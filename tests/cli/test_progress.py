@@ -72,3 +72,13 @@ def test_foreign_text_in_a_message_is_harmless() -> None:
     line = line_of(after(Seen(), {**TICK, "labels": {"\x1b[2J": 1}}), {"kind": "note", "text": "\x1b]8;;x\x07"})
     assert "\x1b" not in (line or "")
     assert "\x1b" not in live_text(after(Seen(), {**TICK, "labels": {"\x1b[2J": 1}}))
+
+
+def test_a_rate_stands_in_place_of_users() -> None:
+    """An open loop has none: the line begins with the rate at which requests are due."""
+    seen = after(Seen(), {"kind": "trial", "due_rps": 52.1, "purpose": "rise"})
+    assert live_text(seen).startswith(" 52.1/s due  rise ")
+    ended = line_of(seen, {"kind": "trial_end", "due_rps": 52.1, "outcome": "pass", "why": "p95<=1s: 0 of 9 bad"})
+    assert ended is not None
+    assert ended.startswith(" 52.1/s due  pass ")
+    assert "user" not in live_text(seen) + ended

@@ -105,10 +105,11 @@ class Watch:
 
 
 @contextmanager
-def watching(folder: Path, toml: str, **environ: str) -> Iterator[Watch]:
+def watching(folder: Path, toml: str, status: str | None = None, **environ: str) -> Iterator[Watch]:
     """`redline watch` on the file, with a page of its own; killed at the end where it still runs."""
     (folder / "redline.toml").write_text(toml)
     words = ["watch", "--state", "state", "--listen", "127.0.0.1:0", "--for", "60s"]
+    words += [] if status is None else ["--status", status]
     process = started(folder, words, **environ)
     try:
         assert process.stderr is not None

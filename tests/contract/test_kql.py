@@ -42,6 +42,7 @@ VALUES = {
     "endpoint_name": "churn",
     "scoring_end": "/score",
     "wanted_ids": ("a1", "b2"),
+    "only_role": "churn",
 }
 SHIPPED = [
     (name, family)

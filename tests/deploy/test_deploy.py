@@ -13,23 +13,16 @@ import pytest
 
 from tests.cli.serving import Served, serving
 from tests.cli.terminal import ROOT, Told, redline
+from tests.deploy.transcripts import SERVE, blocks, prepare, ran_fairly, said, shape
 from tests.deploy.written import DEPLOY, commands, containers, here
 
 KINDS = ("systemd", "container", "kubernetes", "github-actions", "jenkins")
-TOML = """
-[endpoints.churn-prod]
-scoring_uri = "{uri}"
-hosting = "aks"
-key_env = "SCORING_KEY"
-"""
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    flags = ("--hosting", "aks", "--instances", "1", "--max-concurrent", "2", "--service-time", "5ms")
-    with serving(tmp_path_factory.mktemp("endpoint"), *flags, "--no-telemetry") as found:
-        toml = TOML.format(uri=found.ready["scoring_uri"])
-        (found.folder / "redline.toml").write_text(toml, encoding="utf-8")
+    with serving(tmp_path_factory.mktemp("endpoint"), *SERVE) as found:
+        prepare(found)
         yield found
 
 
@@ -65,14 +58,16 @@ def test_the_scheduled_search_and_its_comparison_run_as_they_are_written(served:
     """Both files say the same words: the limit is found, its report is there, and a run like its baseline passes."""
     limit, compare = commands()["load-test.yml limit"], commands()["load-test.yml compare"]
     assert (limit, compare) == (commands()["jenkins limit"], commands()["jenkins compare"])
-    told = run(served, limit)
+    told = ran_fairly(served, limit)
     assert told.code == 0, told.err + told.out
+    assert shape(told.out.partition("\n")[0]) == shape(blocks()[" ".join(limit)].partition("\n")[0])
     for name in ("summary.md", "junit.xml", "report.html"):
         assert (served.folder / "run" / name).is_file()
     assert run(served, ["compare", "run", "--save-baseline", "baseline.json"]).code == 0
     told = run(served, compare)
     assert told.code == 0, told.err + told.out
     assert "limit of rejected<=0.1%" in told.out
+    assert set(shape(said(told))) >= {line for line in shape(blocks()[" ".join(compare)]) if " at 0 " not in line}
     assert list((served.folder / "compared").glob("*.md"))
 
 

@@ -16,6 +16,8 @@ HOMES = {
     "keyring": ("scoring/auth.py",),
     "azure.monitor.query": ("monitor/workspace.py",),
     "azure.monitor.querymetrics": ("monitor/metrics.py",),
+    "azure.monitor.opentelemetry": ("monitor/health/availability.py",),
+    "opentelemetry": ("monitor/health/availability.py",),
     "cryptography": ("monitor/doctor/certificate.py", "scoring/identity/credentials.py", "localazure/"),
     "duckdb": ("localazure/telemetry/",),
     "duckdb_kql": ("localazure/telemetry/",),

@@ -200,7 +200,7 @@ def test_a_killed_run_is_readable(tmp_path: Path, serve: Callable[..., FaultServ
     server = serve()
     folder = run_folder(tmp_path, server, duration_s=60.0)
     child = locust(folder, "--run-folder", str(folder))
-    wait_for(lambda: (folder / "attempts.bin").exists(), child)
+    wait_for(lambda: len(read_attempts(folder)) > 0, child)
     child.kill()
     finished(child)
     assert 0 < len(read_attempts(folder)) <= len(server.requests)

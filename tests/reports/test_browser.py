@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -15,62 +13,23 @@ from reports.html import limit_html, report_css
 from reports.latency import LatencyReport
 from reports.latency_renderings import latency_html
 from tests.reports import error_samples, samples
+from tests.reports.chromium import CONTRASTS, OVERFLOWS, started_chromium, violations
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-CHROMIUM = os.environ.get("REDLINE_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 LOOKS: list[tuple[Literal["light", "dark"], Literal["screen", "print"], int]] = [
     ("light", "screen", 1100),
     ("dark", "screen", 1100),
     ("light", "print", 760),
     ("light", "screen", 320),
 ]
-OVERFLOWS = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
-CONTRASTS = """() => {
-  const channel = v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
-  const parts = color => color.match(/[\\d.]+/g).map(Number);
-  const light = color => {
-    const [r, g, b] = parts(color).map(v => channel(v / 255));
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const behind = element => {
-    for (let e = element; e; e = e.parentElement) {
-      const color = getComputedStyle(e).backgroundColor;
-      if ((parts(color)[3] ?? 1) > 0) return color;
-    }
-    return 'rgb(255, 255, 255)';
-  };
-  const poor = [];
-  for (const e of document.querySelectorAll('body *')) {
-    const own = [...e.childNodes].some(node => node.nodeType === 3 && node.textContent.trim());
-    if (!own || !e.checkVisibility() || e.closest('svg')) continue;
-    const [a, b] = [light(getComputedStyle(e).color), light(behind(e))];
-    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-    if (ratio < 4.5) poor.push([e.tagName, e.textContent.trim().slice(0, 40), ratio.toFixed(2)]);
-  }
-  return poor;
-}"""
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not Path(CHROMIUM).exists():
-        pytest.skip(f"no Chromium at {CHROMIUM}; set REDLINE_CHROMIUM")
-    with playwright.sync_playwright() as running:
-        started = running.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    with started_chromium() as started:
         yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")
@@ -194,31 +153,18 @@ def test_under_a_policy_without_inline_styles_the_sheet_beside_the_page_serves(
     page.close()
 
 
-def axe_source() -> str | None:
-    """The text of axe-core where it is installed: in .node or wherever NODE_PATH names."""
-    places = [Path(__file__).parents[2] / ".node" / "node_modules"]
-    places += [Path(one) for one in os.environ.get("NODE_PATH", "").split(os.pathsep) if one]
-    files = [place / "axe-core" / "axe.min.js" for place in places]
-    return next((file.read_text(encoding="utf-8") for file in files if file.is_file()), None)
-
-
 @pytest.mark.parametrize("width", [1100, 320])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_violation(
     browser: Browser, pages: dict[str, str], scheme: Literal["light", "dark"], width: int
 ) -> None:
     """The rules of WCAG 2.2 AA that a program can check hold on every page, in the dark and on a small screen."""
-    source = axe_source()
-    if source is None:
-        pytest.skip("axe-core is not installed: npm install --prefix .node axe-core")
     context = browser.new_context(
         viewport={"width": width, "height": 800}, color_scheme=scheme, bypass_csp=True, reduced_motion="reduce"
     )
     for name, address in pages.items():
         page = context.new_page()
         page.goto(address)
-        page.evaluate(source)
-        found = page.evaluate("axe.run().then(result => result.violations.map(one => [one.id, one.nodes[0].html]))")
-        assert found == [], name
+        assert violations(page) == [], name
         page.close()
     context.close()

@@ -9,8 +9,9 @@ import pytest
 
 from reports.html import limit_html
 from reports.jsonout import limit_json, load_json
+from reports.load_text import load_text
 from reports.markdown import limit_markdown
-from reports.terminal import limit_text, load_text
+from reports.terminal import limit_text
 from tests.reports import load_samples, samples
 
 SAYS = {

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from capacity.compare import Tolerance, compared
-from capacity.standing import Standing
+from capacity.standing import Measured, Standing
 from reports.compare import rendered_comparison, word
 from scoring.errors import Exit, RedlineError
 from tests.capacity.standings import STANDING, level, with_limit
@@ -79,3 +79,17 @@ def test_foreign_names_are_inert() -> None:
         assert "\x1b" not in text
         assert not any(line.lstrip().startswith("::") for line in text.splitlines())
     assert "<b>" not in found.files["comparison.md"]
+
+
+def test_rates_are_compared_as_rates() -> None:
+    """Of an open loop: limits and levels in requests per second, users nowhere."""
+    before = replace(STANDING, per_second=100, limits={"p95<=300ms": Measured(120.5, 117.0, 124.0)})
+    after = replace(before, limits={"p95<=300ms": Measured(80.0, 78.0, 82.0)})
+    found = rendered_comparison(compared(before, after, Tolerance()), color=False, width=100)
+    assert "limit of p95<=300ms fell from 120 requests/s to 80.0 requests/s (−33.6 %" in " ".join(found.text.split())
+    assert "p95 at 0.04 requests/s" in found.text
+    assert "user" not in found.text + found.files["comparison.md"]
+    told = json.loads(found.json)
+    assert_valid(told, "compare")
+    assert [one["unit"] for one in told["changes"]][:2] == ["rps", "ms"]
+    assert (told["changes"][1]["users"], told["changes"][1]["rps"]) == (None, 0.04)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import jsonschema
 import pytest
 
 from reports.jsonout import limit_json, load_json
+from reports.load import LoadReport
 from tests.reports import load_samples, samples
 
 SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
@@ -47,9 +49,17 @@ def test_every_kind_of_verdict_validates_against_the_committed_schema(name: str)
     assert_valid(json.loads(limit_json(samples.ALL[name]())), "limit")
 
 
-def test_the_load_document_validates_against_its_schema() -> None:
+@pytest.mark.parametrize("sample", [load_samples.load, load_samples.open_load], ids=["closed", "open"])
+def test_the_load_document_validates_against_its_schema(sample: Callable[[], LoadReport]) -> None:
     """`redline load --json` has a schema too."""
-    assert_valid(json.loads(load_json(load_samples.load())), "load")
+    assert_valid(json.loads(load_json(sample())), "load")
+
+
+def test_the_level_of_an_open_load_is_a_rate() -> None:
+    """No users, and the latency from when due beside that from sending."""
+    (level,) = json.loads(load_json(load_samples.open_load()))["levels"]
+    assert (level["users"], level["rps"], level["due_count"], level["late_count"]) == (None, 300, 9012, 9)
+    assert level["p99_from_due_ms"] == 1892
 
 
 @pytest.mark.parametrize("name", ["limit", "load"])

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.terminal import limit_text, load_text
+from reports.terminal import limit_text
 from reports.texttable import Column, bar, columns_of, hung, table, wrapped
-from tests.reports import load_samples, samples
+from tests.reports import samples
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -83,54 +83,6 @@ def test_a_run_that_measured_nothing_has_no_empty_tables() -> None:
     text = limit_text(samples.not_a_load_problem(), color=False, width=80)
     assert "requests/s" not in text
     assert text.startswith("NOT A LOAD PROBLEM  churn-prod answered 401 to a key: not a matter of load.\n")
-
-
-def test_a_load_is_reported_with_thresholds_and_intervals() -> None:
-    """Each threshold says pass or fail with its counts, each percentile its interval."""
-    text = load_text(load_samples.load(), color=False, width=80)
-    assert text.startswith("MISSED  churn-prod answers 294 requests/s at 6 concurrent requests;")
-    assert re.search(r"p95<=20ms +fail +53\.26 % \(4,700 of 8,824\)", text)
-    assert re.search(r"p99 +33\.0 ms +31\.9 ms to 34\.4 ms +34\.1 ms", text)
-    assert re.search(r"max +59\.2 ms +– +61\.0 ms", text)
-
-
-def test_percentiles_from_the_due_time_are_shown_only_when_measured() -> None:
-    """A column of dashes says nothing."""
-    raw = tuple(
-        load_samples.Percentile(one.name, one.ms, one.low_ms, one.high_ms) for one in load_samples.load().percentiles
-    )
-    assert "when due" not in load_text(load_samples.load(percentiles=raw), color=False, width=80)
-
-
-RENEWALS = [
-    ({"renewed_count": 1}, "  1 attempt was answered 401 while the credential was renewed; it was sent again"),
-    ({"renewed_count": 3}, "  3 attempts were answered 401 while the credential was renewed; they were sent again"),
-    ({"waited_s": 3.1}, "  Users waited 3.10 s for a renewed credential and sent nothing meanwhile."),
-    ({"lost": "no tenant"}, "  Nothing could be sent after 30.0 s, the credential could not be renewed: no tenant"),
-]
-
-
-@pytest.mark.parametrize(("changed", "words"), RENEWALS)
-def test_a_load_says_what_became_of_its_credential(changed: dict[str, object], words: str) -> None:
-    """Beside the headline, and nothing where it served to the end."""
-    text = load_text(load_samples.load(**changed), color=False, width=200)
-    assert words in text
-    assert "credential" not in load_text(load_samples.load(), color=False, width=200)
-
-
-@pytest.mark.parametrize(
-    ("changed", "word"),
-    [
-        ({}, "MISSED"),
-        ({"thresholds": ()}, "MEASURED"),
-        ({"thresholds": (load_samples.Threshold("errors<=1%", True, 0, 100),)}, "KEPT"),
-        ({"thresholds": (load_samples.Threshold("errors<=1%", None, 0, 0),)}, "MEASURED"),
-        ({"thresholds": (load_samples.Threshold("errors<=1%", True, 0, 100),), "client": samples.SATURATED}, "UNFAIR"),
-    ],
-)
-def test_a_load_opens_with_what_came_of_its_thresholds(changed: dict[str, object], word: str) -> None:
-    """MISSED beats UNFAIR beats KEPT; without thresholds the load is only measured."""
-    assert load_text(load_samples.load(**changed), color=False, width=80).split()[0] == word
 
 
 @given(st.text(max_size=300), st.integers(8, 120))

@@ -6,6 +6,7 @@ import datetime
 import errno
 import socket
 import ssl
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,17 @@ def test_every_way_to_answer_has_its_outcome(play: Play, status: int | None, fai
     answer = asked(play)
     assert (answer.status, answer.attempt.failure) == (status, failure), answer.detail
     assert (answer.attempt.status, bool(answer.detail)) == (status, failure is not None)
+
+
+@pytest.mark.parametrize("size", [1, 1_000_000])
+def test_a_reset_while_the_request_is_sent_is_conn_reset(size: int) -> None:
+    """The server reads nothing and resets; whether our sending or our reading meets it, it is no empty reply."""
+
+    def play(taken: socket.socket) -> None:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    large = Scenario("large", (Payload("one", b" " * size),), deadline_ns=5 * S)
+    assert {asked(play, scenario=large).attempt.failure for _ in range(20)} == {Failure.CONN_RESET}
 
 
 @pytest.mark.parametrize(

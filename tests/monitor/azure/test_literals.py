@@ -77,8 +77,10 @@ def test_an_attack_changes_no_query(attack: str) -> None:
         "until_at": datetime(2026, 11, 23, tzinfo=UTC),
         "bucket": timedelta(minutes=1),
         "wanted_ids": ("a1",),
+        "only_role": "r",
     }
-    hostile = {"component": attack, "endpoint_id": attack, "endpoint_name": attack, "scoring_end": attack}
+    names = ("component", "endpoint_id", "endpoint_name", "scoring_end", "only_role")
+    hostile = dict.fromkeys(names, attack)
     for name in question_names():
         for family in FAMILIES:
             given_ = written(name, family, {**harmless, **period}).text

@@ -32,6 +32,7 @@ STANDINGS = st.builds(
     st.text(),
     st.sampled_from(Health),
     st.none() | TIMES,
+    TIMES,
     ROWS,
     ROWS,
     ROWS,

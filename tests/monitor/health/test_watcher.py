@@ -10,52 +10,26 @@ import pytest
 from monitor.health import history
 from monitor.health.checking import Subject
 from monitor.health.lease import leased
-from monitor.health.store import opened
-from monitor.health.timetable import Clock
-from monitor.health.watching import Orders, Watcher
-from scoring.alertplan import AlertPlan
 from scoring.checkplan import CheckPlan
 from scoring.endpoint import Endpoint
 from scoring.errors import RedlineError
 from scoring.scenario import Payload, Scenario
 from scoring.units import MIN
+from tests.monitor.health.watched import Watched
 from tests.scoring.fault_server import answering, good, serving
 
-TURNS = 200
 
-
-class Watched:
-    """One endpoint that is well, watched every five minutes by a clock that the test moves."""
-
-    def __init__(self, folder: Path, port: int, stack: ExitStack) -> None:
-        self.clock = Clock(1_000.0, 1_700_000_000.0)
-        self.said: list[str] = []
-        endpoint = Endpoint("one", f"http://127.0.0.1:{port}/score")
-        subject = Subject(endpoint, Scenario("plain", (Payload("one", b"{}"),)), CheckPlan(every_ns=5 * MIN), {})
-        orders = Orders([subject], AlertPlan(), [], folder, {}, self.said.append, lambda: self.clock)
-        self.connection = stack.enter_context(opened(folder))
-        self.watcher = Watcher(orders, self.connection, stack.enter_context(leased(folder)))
-
-    def pass_time(self, steady_s: float, wall_s: float | None = None) -> None:
-        wall_s = steady_s if wall_s is None else wall_s
-        self.clock = Clock(self.clock.steady_s + steady_s, self.clock.wall_s + wall_s)
-
-    def until_checked(self, count: int) -> None:
-        """Returns once so many checks stand in the store."""
-        for _ in range(TURNS):
-            if self.count() >= count:
-                return
-            self.watcher.turn()
-        raise AssertionError(f"no check number {count}")
-
-    def count(self) -> int:
-        return int(self.connection.execute("SELECT count(*) FROM checks").fetchone()[0])
+def watched(folder: Path, port: int, stack: ExitStack) -> Watched:
+    """One endpoint that is well, watched every five minutes."""
+    endpoint = Endpoint("one", f"http://127.0.0.1:{port}/score")
+    subject = Subject(endpoint, Scenario("plain", (Payload("one", b"{}"),)), CheckPlan(every_ns=5 * MIN), {})
+    return Watched(folder, subject, stack)
 
 
 def test_a_night_asleep_is_said_noted_and_made_up_by_one_check(tmp_path: Path) -> None:
     """Eight hours: one check, 95 missed, a gap in the history; two more turns make no other check."""
     with serving(answering(good())) as port, ExitStack() as stack:
-        world = Watched(tmp_path, port, stack)
+        world = watched(tmp_path, port, stack)
         world.until_checked(1)
         world.pass_time(8 * 3600.0)
         world.until_checked(2)
@@ -72,7 +46,7 @@ def test_a_night_asleep_is_said_noted_and_made_up_by_one_check(tmp_path: Path) -
 def test_a_clock_that_is_set_is_said_and_moves_no_check(tmp_path: Path) -> None:
     """An hour forward and back: no check, no gap, two lines."""
     with serving(answering(good())) as port, ExitStack() as stack:
-        world = Watched(tmp_path, port, stack)
+        world = watched(tmp_path, port, stack)
         world.until_checked(1)
         for step_s in (3600.0, -3600.0):
             world.pass_time(1.0, 1.0 + step_s)

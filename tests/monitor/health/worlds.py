@@ -9,7 +9,7 @@ from pathlib import Path
 
 from monitor.health.deciding import Notice
 from monitor.health.keeping import Keeper
-from monitor.health.outbox import Outcome, Waiting, attempted, next_batch, settled, waiting
+from monitor.health.outbox import Outcome, Waiting, attempted, next_batch, quiet_until_s, settled, waiting
 from monitor.health.store import opened
 from scoring.alertplan import AlertPlan, Window
 from scoring.checkplan import CheckPlan
@@ -36,12 +36,15 @@ class Receiver:
 
     is_up: bool = True
     is_picky: bool = False
+    wish_s: float | None = None  # while it is up: 429 with this Retry-After
     got: list[tuple[str, int]] = field(default_factory=list)
     message_count: int = 0
 
     def take(self, batch: Sequence[Waiting]) -> Outcome:
         if not self.is_up:
             return Outcome("connection refused")
+        if self.wish_s is not None:
+            return Outcome("answered 429", retry_after_s=self.wish_s)
         if self.is_picky:
             return Outcome("answered 400", is_refused=True)
         self.message_count += 1
@@ -52,13 +55,21 @@ class Receiver:
 class World:
     """One state folder, its keeper, the time, and what was observed."""
 
-    def __init__(self, folder: Path, plans: dict[str, CheckPlan] | None = None, alerts: AlertPlan = ALERTS) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        plans: dict[str, CheckPlan] | None = None,
+        alerts: AlertPlan = ALERTS,
+        sources: dict[str, str] | None = None,
+    ) -> None:
         self.folder = folder
+        self.sources = sources
         self.plans = PLANS if plans is None else plans
         self.alerts = alerts
         self.now_s = START_S
         self.windows: list[Window] = []
         self.receiver = Receiver()
+        self.quiet_s = 0.0  # until then the receiver wants to hear nothing
         self.observed: dict[str, list[tuple[float, Health]]] = {name: [] for name in self.plans}
         self._stack = ExitStack()
         self.start()
@@ -66,7 +77,7 @@ class World:
     def start(self) -> None:
         self.connection = self._stack.enter_context(opened(self.folder))
         self.connection.execute("PRAGMA synchronous = OFF")  # no test cuts the power, and waiting for the disk is slow
-        self.keeper = Keeper(self.connection, self.plans, self.alerts, self.windows, [CHANNEL])
+        self.keeper = Keeper(self.connection, self.plans, self.alerts, self.windows, [CHANNEL], sources=self.sources)
 
     def stop(self) -> None:
         self._stack.close()
@@ -86,13 +97,14 @@ class World:
 
     def send(self, *, is_cut_short: bool = False) -> bool:
         """One attempt, if one is due; cut short, nobody notes how it ended, as after a SIGKILL."""
-        batch = next_batch(waiting(self.connection, CHANNEL), self.now_s)
+        batch = next_batch(waiting(self.connection, CHANNEL), self.now_s) if self.now_s >= self.quiet_s else []
         if not batch:
             return False
         attempted(self.connection, batch, CHANNEL)
         outcome = self.receiver.take(batch)
         if not is_cut_short:
             settled(self.connection, batch, CHANNEL, outcome, self.now_s)
+            self.quiet_s = quiet_until_s(outcome, self.now_s)
         return True
 
     def send_all(self) -> None:
