@@ -259,8 +259,8 @@ def _slow_untold(case: _Case) -> Wall:
         return Wall(
             WallKind.CPU, "medium", (f"{said} as load grows: requests slow each other down", *_grew(case)), against
         )
-    against = (f"a busy processor would look the same: {missing}",)
-    return Wall(WallKind.QUEUE, "low", _grew(case) + _rate_words(case), against)
+    alike = f"a busy processor would look the same: {missing}"
+    return Wall(WallKind.QUEUE, "low", _grew(case) + _rate_words(case), (alike,))
 
 
 def _fallen(case: _Case) -> float | None:

@@ -9,7 +9,7 @@ from capacity.compare import FAILED, LIMIT, PERCENTILE, Change, Comparison
 from capacity.standing import Measured, Standing
 from capacity.unit import Unit
 from reports.clean import harmless_copy
-from reports.jsonout import document_text
+from reports.document import document_text
 from reports.markdown import escaped, section
 from reports.markdown import table as markdown_table
 from reports.rendered import Rendered

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from reports.causes import finding_json
+from reports.document import SCHEMA, document_text
 from reports.errors import ErrorsReport
 from reports.errors_change import Change
 from reports.errors_codes import CodeCount
@@ -13,7 +14,7 @@ from reports.errors_counts import Latency
 from reports.errors_metrics import MetricRow
 from reports.errors_sources import SourceRow
 from reports.errors_words import exit_code, headline, verdict_word
-from reports.jsonout import SCHEMA, document_text, endpoint_facts
+from reports.jsonout import endpoint_facts
 from reports.words import instant
 from scoring.served import Leak
 from scoring.told import Group

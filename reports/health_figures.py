@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import chain
 
-from capacity.stats import overdispersion, wilson
 from scoring.health import Day, EndpointRecord
 
 
@@ -15,6 +14,8 @@ def good_interval(days: Sequence[Day]) -> tuple[float, float] | None:
     Wilson's score interval, for as many independent checks as these are worth: their count divided by how much more
     the days differ than chance alone would let them.
     """
+    from capacity.stats import overdispersion, wilson  # numpy: `check` shows no interval and need not wait for it
+
     known, failed = [day.known_count for day in days], [day.failed_count for day in days]
     if not sum(known):
         return None

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from reports.clean import harmless_copy
+from reports.document import SCHEMA, document_text
 from reports.health_figures import good_interval, together
-from reports.jsonout import SCHEMA, document_text
 from scoring.health import (
     Budget,
     CheckResult,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -14,11 +12,11 @@ from reports.causes import finding_json
 from reports.certificate import certificate, fairness
 from reports.clean import harmless_copy
 from reports.codes import CodeRow, codes_table
+from reports.document import SCHEMA, document_text
 from reports.limit import LimitReport, headline
 from reports.load import LoadReport, load_headline
 from scoring.endpoint import Endpoint
 
-SCHEMA = 1
 OF_OPEN = frozenset(one.name for one in fields(Level) if one.name.endswith("_from_due_ms")) | {
     "due_count",
     "late_count",
@@ -152,19 +150,3 @@ def endpoint_facts(endpoint: Endpoint) -> dict[str, Any]:
     """What identifies the endpoint, and nothing of where its secrets are kept."""
     names = ("name", "hosting", "scoring_uri", "deployment", "instances", "max_concurrent")
     return {name: getattr(endpoint, name) for name in names}
-
-
-def document_text(document: dict[str, Any]) -> str:
-    """A JSON document; what JSON cannot say is null."""
-    return json.dumps(_finite(document), ensure_ascii=False, allow_nan=False, indent=1) + "\n"
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no NaN and no infinity: both are absent knowledge. Floats keep nine significant digits."""
-    if isinstance(value, float):
-        return float(f"{value:.9g}") if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: _finite(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(one) for one in value]
-    return value

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
+from reports.document import document_text
 from reports.errors import Split
 from reports.errors_json import document, durations, intervals
-from reports.jsonout import document_text
 from reports.latency import LatencyReport, latency_exit_code, latency_headline, latency_word
 from reports.words import instant
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from capacity.coldstart import ColdStart
-from capacity.scaling import Scaling
 from capacity.unit import USERS, Unit
 from capacity.verdict import Kind, Level, Limit, Recommended, Sizing, Verdict
-from capacity.wall import Wall
 from reports.words import concurrent, percent, renewed_words, sentence_case, show_rps
 from scoring.endpoint import Endpoint
 from scoring.told import Finding
 from scoring.units import show_ratio
+
+if TYPE_CHECKING:  # they bring numpy, and a health check reads these words too
+    from capacity.coldstart import ColdStart
+    from capacity.scaling import Scaling
+    from capacity.wall import Wall
 
 
 @dataclass(frozen=True, slots=True)

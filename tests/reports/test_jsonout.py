@@ -86,7 +86,7 @@ def test_the_schema_rejects_a_verdict_that_does_not_exist() -> None:
 
 def test_the_schema_lets_fields_be_added() -> None:
     """A newer version may say more."""
-    assert_valid(json.loads(limit_json(samples.cliff())) | {"burst": {"goodput_ratio": 0.9}}, "limit")
+    assert_valid(json.loads(limit_json(samples.cliff())) | {"weather": {"rain_ratio": 0.9}}, "limit")
 
 
 def test_the_promised_fields_come_first_and_in_their_order() -> None:
@@ -126,7 +126,7 @@ def test_what_json_cannot_say_is_null() -> None:
 
 def test_every_rejection_is_counted_as_harm() -> None:
     """harm.rejected_count is that of the whole run, not that of the kept levels."""
-    assert json.loads(limit_json(samples.cliff()))["harm"] == {"rejected_count": 144}
+    assert json.loads(limit_json(samples.cliff()))["harm"] == {"rejected_count": 144, "beyond_rejected_count": 0}
 
 
 def test_the_document_does_not_say_where_secrets_are_kept() -> None:
