@@ -28,7 +28,7 @@ from tests.cli.hostile_sources import (
 )
 from tests.cli.serving import serving
 from tests.cli.terminal import Told, redline
-from tests.reports.test_browser import ARGUMENTS, CHROMIUM
+from tests.reports.chromium import ARGUMENTS, CHROMIUM
 from tests.scoring.secret_forms import HELD, HELD_FORMS
 
 if TYPE_CHECKING:

@@ -25,12 +25,14 @@ def local() -> Iterator[Local]:
 
 @pytest.fixture(scope="module")
 def searched(local: Local, tmp_path_factory: pytest.TempPathFactory) -> tuple[Told, Path]:
-    """A search whose time is too short for its limit: it holds a few rates."""
-    folder = tmp_path_factory.mktemp("open")
-    arguments = ["limit", "local", "--config", local.config, "--payload", local.payload, "--out", "run"]
-    return redline(
-        folder, *arguments, "--open", "--max-rps", "40", "--budget", "10s", "--need", "5rps", "--json"
-    ), folder
+    """A search whose time is too short for its limit: it holds a few rates. A busy machine may have to begin anew."""
+    arguments = ["limit", "local", "--config", local.config, "--payload", local.payload, "--out", "run", "--open"]
+    for _ in range(3):
+        folder = tmp_path_factory.mktemp("open")
+        told = redline(folder, *arguments, "--max-rps", "40", "--budget", "10s", "--need", "5rps", "--json")
+        if told.json["levels"]:
+            break
+    return told, folder
 
 
 def test_the_json_of_rates_fits_its_committed_schema(searched: tuple[Told, Path]) -> None:

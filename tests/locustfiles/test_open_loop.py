@@ -46,7 +46,7 @@ def serve() -> Iterator[Serve]:
 
 def open_folder(parent: Path, server: FaultServer, **plan: Any) -> Path:
     """A folder that asks for an open load on the server: 100 a second for 1 s, unless told otherwise."""
-    values = {"is_open": True, "rps": 100.0, "spacing": "constant", "users": None, "max_users": 32} | plan
+    values = {"is_open": True, "rps": 100.0, "spacing": "constant", "users": None, "max_users": 200} | plan
     return run_folder(parent, server, **values)
 
 

@@ -26,7 +26,7 @@ from scoring.endpoint import Endpoint
 
 ROOT = Path(__file__).parents[3]
 RELAY = Path(__file__).with_name("relay.py")
-HERE, PORT, MASTER_PORT, SECONDS = "10.77.0.1", 8080, 5557, 150
+HERE, PORT, MASTER_PORT, SECONDS = "10.77.0.1", 8080, 5557, 400
 TRIES = 600
 
 
