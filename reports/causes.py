@@ -28,7 +28,9 @@ def causes_block(findings: Sequence[Finding], *, color: bool, width: int) -> str
 
 def causes_title(findings: Sequence[Finding]) -> str:
     """What the section is about."""
-    return "Requests sent again" if all(one.rule == RENEWED for one in findings) else "Why requests failed"
+    if all(one.rule == RENEWED for one in findings):
+        return "Requests sent again"
+    return "Why requests failed" if any(one.count for one in findings) else "What stood in the way"
 
 
 def causes_list(findings: Sequence[Finding]) -> list[str]:

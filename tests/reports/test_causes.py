@@ -47,6 +47,15 @@ def test_what_was_sent_again_is_no_failure(form: str) -> None:
     assert "Why requests failed" not in said
 
 
+@pytest.mark.parametrize("form", SAYS)
+def test_a_cause_of_no_failure_is_no_reason_why_requests_failed(form: str) -> None:
+    """A client that was too busy explains no failed request, and the title does not say that one failed."""
+    busy = dataclasses.replace(samples.OVERLOAD, rule="D21", count=0)
+    said = SAYS[form](dataclasses.replace(samples.cliff(), causes=(busy,)))
+    assert "What stood in the way" in said
+    assert "Why requests failed" not in said
+
+
 def test_the_documents_hold_the_findings_of_the_error_report() -> None:
     """`findings` has the same fields in every document."""
     for document in (limit_json(samples.cliff()), load_json(load_samples.load(causes=(samples.OVERLOAD,)))):
