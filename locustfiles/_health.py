@@ -95,7 +95,7 @@ def lag_p99_s(beats_ns: Sequence[int], idle_ns: Sequence[int]) -> float | None:
     if not beats_ns:
         return None
     ordered = sorted(beats_ns)
-    p99_ns = ordered[-(-len(ordered) * 99 // 100) - 1]
+    p99_ns = ordered[max(min(-(-len(ordered) * 99 // 100), len(ordered) - 1) - 1, 0)]  # one beat alone is no sign
     baseline_ns = sorted(idle_ns)[len(idle_ns) // 2] if idle_ns else 0
     return max(p99_ns - baseline_ns, 0) / 1e9
 
