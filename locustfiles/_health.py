@@ -66,10 +66,10 @@ class Pulse:
             before_ns = monotonic_ns()
             gevent.sleep(BEAT_S)
             late_ns = monotonic_ns() - before_ns - int(BEAT_S * 1e9)
-            if self._holding:
+            if self._holding and before_ns >= self._began_ns:  # else what delayed it was before the hold
                 self._beats.append(late_ns)
                 self._close_window(WINDOW_NS)
-            else:
+            elif not self._holding:
                 self._idle = [*self._idle[-IDLE_BEATS:], late_ns]
 
     def _open_window(self) -> None:
@@ -95,7 +95,7 @@ def lag_p99_s(beats_ns: Sequence[int], idle_ns: Sequence[int]) -> float | None:
     if not beats_ns:
         return None
     ordered = sorted(beats_ns)
-    p99_ns = ordered[max(min(-(-len(ordered) * 99 // 100), len(ordered) - 1) - 1, 0)]  # one beat alone is no sign
+    p99_ns = ordered[-(-len(ordered) * 99 // 100) - 1]
     baseline_ns = sorted(idle_ns)[len(idle_ns) // 2] if idle_ns else 0
     return max(p99_ns - baseline_ns, 0) / 1e9
 

@@ -88,6 +88,8 @@ class Station:
         self.free_ns = 0  # monotonic: when the last user that waits after a rejection is free again
         self.fires_events = _stats.others_listen(environment)
         self.is_stopping = False
+        if self.canary is not None:
+            self.canary.start()
         self._drainer = gevent.spawn(self._drain_often)
         keeper.watch(self._use, self._pause_or_resume)
         gc.collect()
