@@ -119,6 +119,7 @@ def _terminated(_number: int, _frame: FrameType | None) -> NoReturn:
 def main() -> None:
     """Exits with the code of the command; every fault becomes one line and a hint."""
     signal.signal(signal.SIGTERM, _terminated)
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # threads that numpy starts for matrices: there are none here
     try:
         code = app(standalone_mode=False) or Exit.FINE
     except RedlineError as error:

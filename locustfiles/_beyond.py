@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from capacity.aftermath import Settling, shown
 from capacity.beyond import Asked, Phase, asked_of, concluded, harm, next_phase, obstacle, spent_s, trial_of
@@ -14,14 +13,13 @@ from capacity.journal import asked_of as search_of
 from capacity.journal import opened_line, phase_line
 from capacity.overload import Beyond, Shown
 from capacity.plan import Plan
-from capacity.runfolder import append_level
 from capacity.summary import label_counts
 from capacity.validity import reasons
 from capacity.verdict import Verdict
 from locustfiles import _progress
 from locustfiles._crew import Crew, Held
-from locustfiles._search import EVERY_S, NEGLIGIBLE_S, hold_of, told_level
 from locustfiles._tally import Tick
+from locustfiles._trials import EVERY_S, NEGLIGIBLE_S, Ticker, hold_of, told_level, write_line
 
 
 def look_beyond(crew: Crew, plan: Plan, verdict: Verdict, folder: Path | None, keep: Callable[[Beyond], None]) -> None:
@@ -46,13 +44,13 @@ def _held(
 ) -> Shown:
     """The phase, held and summed up once the gate is closed again."""
     trial = trial_of(asked, phase)
-    at = told_level(phase.level, search_of(plan))
+    at = told_level(phase.level, asked.per_second)
     _progress.send("trial", number=phase.number, **at, purpose=str(phase.kind))
     watch = _Watched(asked, phase, history, at)
     held = crew.hold(hold_of(trial, plan), watch.tick, EVERY_S)
     result = _shown(held, plan, asked, phase, watch.ended_by or held.ended_by, started_s)
-    _write(folder, opened_line(trial, started_s, held.opened_monotonic_ns, is_open=plan.is_open))
-    _write(folder, phase_line(result, held.health, is_open=plan.is_open))
+    write_line(folder, opened_line(trial, started_s, held.opened_monotonic_ns, is_open=plan.is_open))
+    write_line(folder, phase_line(result, held.health, is_open=plan.is_open))
     kept = "" if result.goodput_ratio is None else f"{100 * result.goodput_ratio:.0f} % of the highest rate, "
     again = "not good" if result.good_after_s is None else f"good after {result.good_after_s:.1f} s"
     why = f"{kept}{result.rejected_count} rejected, {again} at {asked.unit.words(phase.level)}"
@@ -85,43 +83,23 @@ def _shown(held: Held, plan: Plan, asked: Asked, phase: Phase, ended_by: str, st
 
 
 class _Watched:
-    """The tick of one phase: ends it when it is good again, and tells four times a second how it goes."""
+    """The tick of one phase: ends it when it is good again, and tells how it goes."""
 
     def __init__(self, asked: Asked, phase: Phase, history: list[Shown], at: dict[str, float]) -> None:
         self.ended_by: str | None = None
         self._settling = Settling(asked.goals, phase.window_s)
-        self._asked, self._phase, self._history, self._at = asked, phase, history, at
-        self._told_s = float("-inf")
+        self._until_good = phase.until_good
+        self._ticker = Ticker(
+            at,
+            rejected_before=harm(history),
+            harm_budget=asked.harm_budget,
+            spent_s=spent_s(asked, history),
+            budget_s=asked.budget_s,
+        )
 
     def tick(self, now: Tick) -> bool:
         """Whether the phase has shown enough."""
-        if now.elapsed_s - self._told_s >= 0.25:
-            self._told_s = now.elapsed_s
-            self._tell(now)
-        if self._settling.see(now) and self._phase.until_good:
+        self._ticker.tell(now)
+        if self._settling.see(now) and self._until_good:
             self.ended_by = "good"
         return self.ended_by is not None
-
-    def _tell(self, now: Tick) -> None:
-        _progress.send(
-            "tick",
-            **self._at,
-            elapsed_s=round(now.elapsed_s, 3),
-            rps=now.recent_rps,
-            p95_ms=now.recent_p95_ms,
-            labels=now.labels,
-            rejected_count=harm(self._history) + now.rejected_count,
-            harm_budget=self._asked.harm_budget,
-            spent_s=round(spent_s(self._asked, self._history) + now.elapsed_s, 3),
-            budget_s=self._asked.budget_s,
-        )
-
-
-def _write(folder: Path | None, line: dict[str, Any]) -> None:
-    """The line is in levels.jsonl, or the disk refused it: what was found out stands in the verdict all the same."""
-    if folder is None:
-        return
-    try:
-        append_level(folder, line)
-    except OSError as error:
-        _progress.send("note", text=f"levels.jsonl cannot be written: {error.strerror or error}")

@@ -13,8 +13,7 @@ from reports.document import document_text
 from reports.markdown import escaped, section
 from reports.markdown import table as markdown_table
 from reports.rendered import Rendered
-from reports.terminal import MIN_WIDTH, headed, pairs_of, whole
-from reports.texttable import Column, columns_of, table
+from reports.texttable import MIN_WIDTH, Column, columns_of, headed, pairs_of, table, whole
 from reports.words import instant_words, rate_number, show_rps
 from scoring.errors import Exit, RedlineError
 from scoring.units import show_ms

@@ -7,8 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from reports.clean import clean_text
-from reports.terminal import MIN_WIDTH, TONES, whole
-from reports.texttable import columns_of, hung, padded, painted
+from reports.texttable import MIN_WIDTH, TONES, columns_of, hung, padded, painted, whole
 from scoring.check import Check, CheckOutcome
 
 _TONE = {

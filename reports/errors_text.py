@@ -24,8 +24,21 @@ from reports.errors_words import (
     verdict_word,
 )
 from reports.sarif import meaning_of
-from reports.terminal import MIN_WIDTH, TONES, WIDE_ENOUGH_FOR_BARS, headed, pairs_of, whole
-from reports.texttable import Column, bar, columns_of, hung, padded, painted, table
+from reports.texttable import (
+    MIN_WIDTH,
+    TONES,
+    WIDE_ENOUGH_FOR_BARS,
+    Column,
+    bar,
+    columns_of,
+    headed,
+    hung,
+    padded,
+    painted,
+    pairs_of,
+    table,
+    whole,
+)
 from reports.words import sentence_case
 from scoring.told import Finding, Group
 from scoring.units import show_count, show_ms, show_ratio

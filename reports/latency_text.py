@@ -22,8 +22,7 @@ from reports.latency import (
     source_name,
 )
 from reports.markdown import MAX_BYTES, cut, escaped, section, table
-from reports.terminal import MIN_WIDTH, WIDE_ENOUGH_FOR_BARS, headed, pairs_of, whole
-from reports.texttable import Column, bar, columns_of, hung
+from reports.texttable import MIN_WIDTH, WIDE_ENOUGH_FOR_BARS, Column, bar, columns_of, headed, hung, pairs_of, whole
 from reports.texttable import table as text_table
 from scoring.units import show_count, show_ms
 

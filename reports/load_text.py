@@ -15,8 +15,7 @@ from reports.load import (
     load_word,
     rate_words,
 )
-from reports.terminal import MIN_WIDTH, headed, pairs_of, whole
-from reports.texttable import Column, columns_of, hung, table, wrapped
+from reports.texttable import MIN_WIDTH, Column, columns_of, headed, hung, pairs_of, table, whole, wrapped
 from reports.words import rate_number
 from scoring.units import show_count, show_ms, show_ratio, show_seconds
 

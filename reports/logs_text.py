@@ -8,8 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from reports.clean import clean_text
-from reports.terminal import TONES, whole
-from reports.texttable import painted
+from reports.texttable import TONES, painted, whole
 from reports.words import instant_text
 from scoring.account import is_good
 from scoring.units import show_ms

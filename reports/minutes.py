@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from reports.terminal import TONES
-from reports.texttable import painted
+from reports.texttable import TONES, painted
 from reports.words import instant_text
 from scoring.account import is_good
 from scoring.units import show_ms

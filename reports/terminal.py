@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
-
 from capacity.verdict import Level
 from reports.beyond_text import beyond_block, growth_block, wall_block
 from reports.causes import causes_block
@@ -25,16 +22,26 @@ from reports.limit import (
     sizing_words,
     verdict_tone,
 )
-from reports.texttable import Column, bar, columns_of, hung, padded, painted, table, wrapped
+from reports.texttable import (
+    MIN_WIDTH,
+    TONES,
+    WIDE_ENOUGH_FOR_BARS,
+    Column,
+    bar,
+    columns_of,
+    headed,
+    hung,
+    painted,
+    pairs_of,
+    table,
+    whole,
+    wrapped,
+)
 from reports.words import attempts_words, rate_number, sentence_case
 from scoring.units import show_count, show_ms, show_seconds
 
-MIN_WIDTH = 40
 BAR_WIDTH = 20
-WIDE_ENOUGH_FOR_BARS = 72
 WIDE_ENOUGH_FOR_TWO_BARS = 100
-_COMMAND = re.compile(r"^([^\S\n]*)(::|##\[)", re.MULTILINE)
-TONES = {"good": "32", "bad": "31", "warn": "33", "plain": "36"}
 
 
 def limit_text(report: LimitReport, *, color: bool, width: int) -> str:
@@ -58,12 +65,6 @@ def limit_text(report: LimitReport, *, color: bool, width: int) -> str:
     return whole(blocks)
 
 
-def whole(blocks: Iterable[str]) -> str:
-    """Blocks with a blank line between them; no line starts with what a build server takes for a command."""
-    text = "\n\n".join(block for block in blocks if block)
-    return _COMMAND.sub(r"\1· \2", text) + "\n"
-
-
 def _verdict(report: LimitReport, color: bool, width: int) -> str:
     """The kind of verdict with its sentence, the decision with its own, then what else must be known."""
     kind, decision = kind_word(report), report.decision
@@ -74,12 +75,6 @@ def _verdict(report: LimitReport, color: bool, width: int) -> str:
     for sentence in remarks(report):
         lines += hung(" " * (wide + 2), sentence, width)
     return "\n".join(lines)
-
-
-def headed(word: str, wide: int, sentence: str, tone: str, color: bool, width: int) -> list[str]:
-    """A word in the colour of its tone, filled up to `wide` columns, with its sentence beside it."""
-    first, *rest = hung(padded(word, wide + 2), sentence, width)
-    return [painted(word, TONES[tone], color, bold=True) + first[len(word) :], *rest]
 
 
 def _limits(report: LimitReport, width: int) -> str:
@@ -208,10 +203,3 @@ def _where(report: LimitReport, width: int) -> str:
         f"{show_count(verdict.rejected_count)} of {show_count(facts.harm_budget)} rejections allowed"
     )
     return pairs_of((("spent", spent), ("report", f"{report.run}/report.html")), width)
-
-
-def pairs_of(pairs: Iterable[tuple[str, str]], width: int) -> str:
-    """Names and values in two columns; a long value continues under itself."""
-    pairs = tuple(pairs)
-    wide = max((columns_of(name) for name, _ in pairs), default=0)
-    return "\n".join(line for name, value in pairs for line in hung(f"  {padded(name, wide)}  ", value, width))

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from unicodedata import combining, east_asian_width
 
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 GAP = "  "
 MIN_LAST = 12
+MIN_WIDTH = 40
+WIDE_ENOUGH_FOR_BARS = 72
+TONES = {"good": "32", "bad": "31", "warn": "33", "plain": "36"}
+_COMMAND = re.compile(r"^([^\S\n]*)(::|##\[)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +84,22 @@ def padded(text: str, wide: int, right: bool = False) -> str:
     """The text filled up with blanks to `wide` columns."""
     blank = " " * (wide - columns_of(text))
     return blank + text if right else text + blank
+
+
+def headed(word: str, wide: int, sentence: str, tone: str, color: bool, width: int) -> list[str]:
+    """A word in the colour of its tone, filled up to `wide` columns, with its sentence beside it."""
+    first, *rest = hung(padded(word, wide + 2), sentence, width)
+    return [painted(word, TONES[tone], color, bold=True) + first[len(word) :], *rest]
+
+
+def pairs_of(pairs: Iterable[tuple[str, str]], width: int) -> str:
+    """Names and values in two columns; a long value continues under itself."""
+    pairs = tuple(pairs)
+    wide = max((columns_of(name) for name, _ in pairs), default=0)
+    return "\n".join(line for name, value in pairs for line in hung(f"  {padded(name, wide)}  ", value, width))
+
+
+def whole(blocks: Iterable[str]) -> str:
+    """Blocks with a blank line between them; no line starts with what a build server takes for a command."""
+    text = "\n\n".join(block for block in blocks if block)
+    return _COMMAND.sub(r"\1· \2", text) + "\n"
