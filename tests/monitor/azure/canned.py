@@ -16,13 +16,17 @@ from azure.core.credentials import AccessToken
 
 from monitor import azure
 from monitor.kql import question, question_names
+from scoring.account import OUTCOMES
 from scoring.endpoint import Endpoint, Hosting
+from scoring.served import Source
 from scoring.told import Told
 
 UNTIL_AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SINCE_AT = UNTIL_AT - timedelta(hours=1)
 WORKSPACE_ID = "00000000-0000-0000-0000-000000000001"
 ENDPOINT_ID = "/subscriptions/s/resourceGroups/g/providers/x/workspaces/w/onlineEndpoints/churn"
+JSON = {"Content-Type": "application/json"}
+PARTIAL = {"error": {"code": "PartialError", "message": "There were some errors", "details": []}}
 COMPONENT_ID = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Insights/components/c"
 
 
@@ -141,3 +145,15 @@ def serving(replies: Mapping[str, Reply | Sequence[Reply]]) -> Iterator[Canned]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def outcomes(told: Told) -> dict[Source, str]:
+    """What became of each source, every problem told in full."""
+    assert all(one.outcome in OUTCOMES and one.sentence and one.next_step for one in told.problems)
+    return {one.source: one.outcome for one in told.problems}
+
+
+def lets(query: str) -> dict[str, str]:
+    """The values in front of a query."""
+    lines = [line for line in query.splitlines() if line.startswith("let ") and line.endswith(";")]
+    return {name: value for name, _, value in (line[4:-1].partition(" = ") for line in lines)}
