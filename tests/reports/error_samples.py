@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from enum import Enum
 from typing import Any
 
 from reports.errors import ErrorsReport, errors_report
@@ -388,46 +387,3 @@ def of(told: Told, diagnosis: Diagnosis, **more: Any) -> ErrorsReport:
     """The report of any told and diagnosis, made at a fixed time."""
     given = {"made_at": MADE, "tool_version": "0.1.0", "command": "redline report errors churn-prod --since 24h"}
     return errors_report(told, diagnosis, **{**given, **more})
-
-
-def hostile(mark: str) -> tuple[Told, Diagnosis]:
-    """The managed, log-only and metric samples together, with `mark` in every text that comes from outside."""
-    told, diagnosis = managed()
-    log, other = log_only()
-    aks, _ = aks_metrics()
-    events = tuple(replace(event, where="w", instance="i") for event in (*told.events, *log.events))
-    whole = replace(
-        told,
-        events=events,
-        leaks=log.leaks,
-        templates=log.templates,
-        metrics=aks.metrics,
-        accounts=(*told.accounts, *log.accounts),
-        client=replace(told.client, reasons=("r",), is_fair=False) if told.client else None,
-    )
-    concluded = replace(
-        diagnosis,
-        findings=(*diagnosis.findings, *other.findings),
-        groups=(*diagnosis.groups, *other.groups),
-    )
-    found: tuple[Told, Diagnosis] = (_marked(whole, mark), _marked(concluded, mark))
-    return found
-
-
-def _marked(value: Any, mark: str) -> Any:
-    """The value with `mark` behind every text at any depth; what must stay valid stays."""
-    if isinstance(value, Enum):
-        return value
-    if isinstance(value, Endpoint):
-        return replace(value, name=f"{mark}{value.name}")
-    if isinstance(value, str):
-        return f"{mark}{value}"
-    if isinstance(value, tuple):
-        return tuple(_marked(one, mark) for one in value)
-    if isinstance(value, dict):
-        return {_marked(key, mark): _marked(one, mark) for key, one in value.items()}
-    if is_dataclass(value) and not isinstance(value, type):
-        kept = {"exact_ms"}
-        named = {one.name: getattr(value, one.name) for one in fields(value)}
-        return type(value)(**{name: one if name in kept else _marked(one, mark) for name, one in named.items()})
-    return value

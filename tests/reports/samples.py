@@ -378,33 +378,5 @@ def interrupted() -> LimitReport:
     return replace(base, verdict=verdict, run_facts=facts(finished=False))
 
 
-def hostile(mark: str) -> LimitReport:
-    """A report whose every foreign text is `mark`."""
-    verdict = cliff_verdict()
-    marked = replace(
-        verdict,
-        reason=mark,
-        binding_goal=mark,
-        limits=(replace(verdict.limits[0], goal=mark), verdict.limits[1]),
-        levels=tuple(replace(one, status_count={**one.status_count, mark: 0}) for one in verdict.levels),
-        client=replace(FAIR, valid=False, reasons=(mark,)),
-        trials=tuple(replace(one, purpose=mark, why=mark, outcome=mark) for one in verdict.trials),
-        first_seen={**verdict.first_seen, mark: 9},
-    )
-    return LimitReport(
-        verdict=marked,
-        endpoint=replace(ENDPOINT, name=mark, goals=(mark,), need=mark),
-        decision=mark,
-        decision_sentence=mark,
-        recommended=Recommended(
-            safe_users=6, safe_rps=294.1, settings={mark: mark}, paste={mark: f"{mark}\n{mark}"}, why=(mark,)
-        ),
-        run=mark,
-        run_facts=facts(command=mark, goals=(mark,), versions={mark: mark}, configuration_hash=mark, started_at=mark),
-        failures=(FailureSample(mark, 9, mark, mark), FailureSample("503", 9, mark, mark)),
-        causes=(Finding(mark, mark, "low", 9, (mark,), (mark,), (mark,), mark, missing=(mark,)),),
-    )
-
-
 _KINDS = (cliff, managed, latency_goal, at_least, missed_at_zero_load, client_limited, not_a_load_problem)
 ALL = {build.__name__: build for build in (*_KINDS, budget_spent, not_steady, interrupted)}

@@ -14,6 +14,7 @@ from reports.latency import LatencyReport
 from reports.latency_renderings import latency_html
 from tests.reports import error_samples, samples
 from tests.reports.chromium import CONTRASTS, OVERFLOWS, started_chromium, violations
+from tests.reports.hostile_samples import hostile_errors, hostile_limit
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -37,10 +38,10 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("pages")
     (folder / "report.css").write_text(report_css(), encoding="utf-8")
     reports = {name: limit_html(samples.ALL[name]()) for name in ("cliff", "client_limited", "not_a_load_problem")}
-    reports["hostile"] = limit_html(samples.hostile("<img src=x onerror=alert(1)>" + "wide" * 60))
+    reports["hostile"] = limit_html(hostile_limit("<img src=x onerror=alert(1)>" + "wide" * 60))
     reports["linked"] = limit_html(samples.cliff(), stylesheet="report.css")
     reports |= {f"errors_{name}": errors_html(error_samples.report(name)) for name in error_samples.ALL}
-    reports["errors_hostile"] = errors_html(error_samples.of(*error_samples.hostile("<img src=x>" + "wide" * 60)))
+    reports["errors_hostile"] = errors_html(error_samples.of(*hostile_errors("<img src=x>" + "wide" * 60)))
     reports["errors_huge"] = errors_html(error_samples.of(*error_samples.huge()))
     reports["latency"] = latency_html(LatencyReport(error_samples.report()))
     for name, page in reports.items():

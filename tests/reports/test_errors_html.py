@@ -19,6 +19,7 @@ from reports.plots import Plot
 from reports.timeline_plot import timeline_plot
 from scoring.told import Diagnosis, Told
 from tests.reports import error_samples as samples
+from tests.reports.hostile_samples import hostile_errors
 from tests.reports.test_hostile import Tags
 
 PAGES = {"errors": errors_html, "latency": lambda report, **more: latency_html(LatencyReport(report), **more)}
@@ -52,7 +53,7 @@ def test_the_title_is_the_verdict() -> None:
 def test_the_questions_are_answered_in_their_order() -> None:
     """Is it OK, why, what changed, can I trust it, when, what; and for latency how long comes first."""
     earlier = {"by_status": {"200": 10}}
-    report = samples.of(*samples.hostile(""), baseline=earlier)
+    report = samples.of(*hostile_errors(""), baseline=earlier)
     assert sections(errors_html(report)) == [
         "verdict",
         "causes",
@@ -72,7 +73,7 @@ def test_the_questions_are_answered_in_their_order() -> None:
 @pytest.mark.parametrize("kind", PAGES)
 def test_the_contents_name_the_sections_in_their_order(kind: str) -> None:
     """From the top of the page every part is one step away."""
-    page = PAGES[kind](samples.of(*samples.hostile("")))
+    page = PAGES[kind](samples.of(*hostile_errors("")))
     contents = re.findall(r'<li><a href="#([a-z]+)">', page)
     assert contents == [one for one in sections(page) if one != "verdict"]
 

@@ -25,6 +25,7 @@ from reports.limit import LimitReport
 from reports.markdown import limit_markdown
 from reports.terminal import limit_text
 from tests.reports import samples
+from tests.reports.hostile_samples import hostile_limit
 
 RENDERINGS: dict[str, Callable[[LimitReport], str]] = {
     "html": limit_html,
@@ -71,7 +72,7 @@ class Tags(HTMLParser):
 @pytest.mark.parametrize("mark", MARKS)
 def test_a_hostile_page_has_the_elements_of_a_harmless_one(mark: str) -> None:
     """Planted in every foreign field, no text adds an element, an attribute or an address."""
-    hostile, plain = Tags(limit_html(samples.hostile(mark))), Tags(limit_html(samples.hostile("plain")))
+    hostile, plain = Tags(limit_html(hostile_limit(mark))), Tags(limit_html(hostile_limit("plain")))
     shape = [(tag, sorted(attrs)) for tag, attrs in plain.found if tag != "code"]
     assert [(tag, sorted(attrs)) for tag, attrs in hostile.found if tag != "code"] == shape
     allowed = [attrs.get("href") for _, attrs in plain.found]
@@ -81,7 +82,7 @@ def test_a_hostile_page_has_the_elements_of_a_harmless_one(mark: str) -> None:
 @pytest.mark.parametrize("mark", MARKS)
 def test_no_page_has_a_script_or_an_event_handler(mark: str) -> None:
     """The page runs nothing."""
-    for tag, attrs in Tags(limit_html(samples.hostile(mark))).found:
+    for tag, attrs in Tags(limit_html(hostile_limit(mark))).found:
         assert tag not in {"script", "iframe", "object", "embed", "img", "form", "base"}
         assert not [name for name in attrs if name.startswith("on") or name == "style"]
 
@@ -90,7 +91,7 @@ def test_no_page_has_a_script_or_an_event_handler(mark: str) -> None:
 @pytest.mark.parametrize("name", RENDERINGS)
 def test_no_rendering_holds_a_control_or_a_bidi_character(name: str, mark: str) -> None:
     """Escape sequences, direction changes and invisible characters are shown, not sent."""
-    text = RENDERINGS[name](samples.hostile(mark))
+    text = RENDERINGS[name](hostile_limit(mark))
     assert not re.search(
         "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u200b\u200e\u200f\ufeff]", text
     )
@@ -99,36 +100,36 @@ def test_no_rendering_holds_a_control_or_a_bidi_character(name: str, mark: str) 
 @pytest.mark.parametrize("name", sorted(RENDERINGS.keys() - {"html"}))
 def test_no_rendering_for_a_log_starts_a_line_with_a_workflow_command(name: str) -> None:
     """A build log that shows the report executes nothing."""
-    text = RENDERINGS[name](samples.hostile("\r\n::error file=x::owned\n##[error]owned"))
+    text = RENDERINGS[name](hostile_limit("\r\n::error file=x::owned\n##[error]owned"))
     assert not re.search(r"^\s*(::|##\[)", text, re.MULTILINE)
 
 
 @pytest.mark.parametrize("mark", MARKS)
 def test_hostile_json_and_xml_are_read_back(mark: str) -> None:
     """Readers of the machine formats get text, whatever it holds."""
-    assert json.loads(limit_json(samples.hostile(mark)))["schema"] == 1
-    ET.fromstring(limit_junit(samples.hostile(mark)))  # noqa: S314 - our own output
+    assert json.loads(limit_json(hostile_limit(mark)))["schema"] == 1
+    ET.fromstring(limit_junit(hostile_limit(mark)))  # noqa: S314 - our own output
 
 
 @pytest.mark.parametrize("mark", ["=1+1", "+1", "-1", "@SUM(1)", "＝1", "＠x", "\t=1", "\r=1"])
 @pytest.mark.parametrize("rendering", [levels_csv, trials_csv])
 def test_no_text_cell_starts_a_formula(rendering: Callable[[LimitReport], str], mark: str) -> None:
     """A spreadsheet that opens the file computes nothing of it."""
-    for row in csv.reader(StringIO(rendering(samples.hostile(mark)))):
+    for row in csv.reader(StringIO(rendering(hostile_limit(mark)))):
         assert not [cell for cell in row if cell[:1] in set("=+-@＝＋－＠\t\r\n")]
 
 
 @pytest.mark.parametrize("name", RENDERINGS)
 def test_no_rendering_holds_a_secret_that_was_given(name: str) -> None:
     """A key that stands in any text of the report is taken out before it is rendered."""
-    report = harmless_copy(samples.hostile(f"Authorization: Bearer {SECRET} {SECRET}"), (SECRET,))
+    report = harmless_copy(hostile_limit(f"Authorization: Bearer {SECRET} {SECRET}"), (SECRET,))
     assert SECRET not in RENDERINGS[name](report)
 
 
 @pytest.mark.parametrize("name", RENDERINGS)
 def test_a_bearer_token_is_taken_out_even_when_nobody_names_it(name: str) -> None:
     """Shapes of secrets are known without their values."""
-    assert SECRET not in RENDERINGS[name](samples.hostile(f"Authorization: Bearer {SECRET}"))
+    assert SECRET not in RENDERINGS[name](hostile_limit(f"Authorization: Bearer {SECRET}"))
 
 
 @pytest.mark.parametrize("name", RENDERINGS)
@@ -148,7 +149,7 @@ def test_a_secret_that_a_cut_would_halve_is_still_found() -> None:
 @given(st.text(max_size=200))
 def test_the_copy_of_a_copy_is_the_copy(text: str) -> None:
     """Every renderer cleans what it gets, so cleaning twice must change nothing."""
-    once = harmless_copy(samples.hostile(text))
+    once = harmless_copy(hostile_limit(text))
     assert harmless_copy(once) == once
 
 

@@ -16,6 +16,7 @@ from reports.csvout import FORMULA_STARTS, guarded, levels_csv, trials_csv
 from reports.junit import limit_junit
 from reports.markdown import cut, escaped, limit_markdown
 from tests.reports import samples
+from tests.reports.hostile_samples import hostile_limit
 
 
 def test_the_summary_opens_with_the_verdict() -> None:
@@ -41,7 +42,7 @@ def test_escaped_text_reads_as_it_was(text: str) -> None:
 def test_a_table_cell_cannot_add_a_column() -> None:
     """Every row of every table has as many cells as its head."""
     width = None
-    for line in limit_markdown(samples.hostile("a|b|c\nd|e")).splitlines():
+    for line in limit_markdown(hostile_limit("a|b|c\nd|e")).splitlines():
         cells = line.count("|") if line.startswith("|") else None
         assert width is None or cells is None or cells == width
         width = cells
@@ -89,7 +90,7 @@ def test_a_build_fails_where_the_verdict_asks_for_it(name: str, failures: int, e
 @given(st.text(max_size=60))
 def test_any_text_gives_well_formed_xml(text: str) -> None:
     """Characters that XML 1.0 cannot write do not reach the document."""
-    root = ET.fromstring(limit_junit(samples.hostile(text or "-")))  # noqa: S314 - our own output
+    root = ET.fromstring(limit_junit(hostile_limit(text or "-")))  # noqa: S314 - our own output
     assert root.tag == "testsuites"
     assert root.findall(".//testcase")
 
