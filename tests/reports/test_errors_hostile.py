@@ -30,7 +30,7 @@ from reports.latency_renderings import latency_html
 from reports.latency_text import latency_csv, latency_junit, latency_markdown, latency_text
 from reports.sarif import security_sarif
 from tests.reports import error_samples as samples
-from tests.reports.hostile_samples import hostile_limit
+from tests.reports.hostile_samples import hostile_errors
 from tests.reports.test_hostile import MARKS, SECRET, Tags
 
 HTML: dict[str, Callable[[ErrorsReport], str]] = {
@@ -63,7 +63,7 @@ def hostile(mark: str) -> ErrorsReport:
     for group in earlier["groups"]:
         group["cause"] = mark + group["cause"]
     return samples.of(
-        *hostile_limit(mark), baseline={**earlier, "made_at": mark}, where=f"{mark}out", command=f"redline {mark}"
+        *hostile_errors(mark), baseline={**earlier, "made_at": mark}, where=f"{mark}out", command=f"redline {mark}"
     )
 
 
@@ -176,7 +176,7 @@ def test_no_rendering_tells_where_secrets_are_kept(name: str) -> None:
 @given(st.text(max_size=60))
 def test_the_report_is_clean_already(text: str) -> None:
     """A further copy changes nothing: no field was forgotten when the report was made."""
-    report = samples.of(*hostile_limit(text))
+    report = samples.of(*hostile_errors(text))
     assert harmless_copy(report) == report
 
 
