@@ -15,6 +15,7 @@ from capacity.evidence import (
     evidence_trials,
     failing_goals,
     fair_trials,
+    has_ceased,
     is_decisive,
     outcome,
     pool,
@@ -274,6 +275,8 @@ def _reason(asked: Asked, history: Sequence[Seen], kind: Kind, binding: Limit | 
         return f"the load generator was the wall at {_load(asked, history[-1].level)}: {'; '.join(history[-1].invalid)}"
     if kind is Kind.NOT_A_LOAD_PROBLEM:
         return _not_load_reason(asked, history[-1])
+    if kind is Kind.NOT_STEADY and has_ceased(history):
+        return "no answer is good any more, though some were before: the endpoint changed while it was measured"
     if kind is Kind.NOT_STEADY and changes(history):
         return "a light load took longer and longer to answer: the endpoint changed while it was measured"
     if kind is Kind.NOT_STEADY:

@@ -84,6 +84,12 @@ def has_moved(before: Seen, now: Seen, needed_z: float = MOVED_Z) -> bool:
     return apart and abs(rank_shift(before.latency_ns, now.latency_ns)) > needed_z
 
 
+def has_ceased(history: Sequence[Seen]) -> bool:
+    """The latest trials have not one good answer, though an earlier one passed: nobody is there any more."""
+    tried = [trial for trial in fair_trials(history) if trial.attempt_count]
+    return any(trial.ended_by == "pass" for trial in tried) and not any(trial.good_count for trial in tried[-2:])
+
+
 def _is_hint(trial: Seen, level: int) -> bool:
     if trial.purpose in OPEN_HINTS and trial.level > HINT_RATIO * level:
         return True

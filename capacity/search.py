@@ -26,6 +26,7 @@ from capacity.evidence import (
     changes,
     evidence_trials,
     fair_trials,
+    has_ceased,
     has_moved,
     is_rejection,
     is_unsteady,
@@ -225,11 +226,16 @@ def _at_zero_load(asked: Asked, history: Sequence[Seen]) -> Step:
     if agreed_count(history, asked.goals, asked.lowest) < 2:
         return trial_of(asked, history, asked.lowest, "base")
     if tries[-1].started_s >= _settled_s(asked) or sum(trial.rejected_count for trial in tries) >= ZERO_LOAD_REJECTIONS:
-        held = any(trial.level > asked.lowest and trial.ended_by == "pass" for trial in fair_trials(history))
-        return conclude(asked, history, Kind.NOT_STEADY if held and _has_slowed(history) else Kind.MISSED_AT_ZERO_LOAD)
+        return conclude(asked, history, _zero_load_kind(asked, history))
     if history[-1].purpose != PAUSE:
         return Pause(max(min(12.0, _settled_s(asked) - spent_s(history)), 0.1))
     return trial_of(asked, history, asked.lowest, "base")
+
+
+def _zero_load_kind(asked: Asked, history: Sequence[Seen]) -> Kind:
+    """What it means that one user fails: not steady where more of them were once answered well."""
+    held = any(trial.level > asked.lowest and trial.ended_by == "pass" for trial in fair_trials(history))
+    return Kind.NOT_STEADY if held and (has_ceased(history) or _has_slowed(history)) else Kind.MISSED_AT_ZERO_LOAD
 
 
 def _has_slowed(history: Sequence[Seen]) -> bool:
@@ -281,7 +287,7 @@ def _kind_at_the_end(asked: Asked, history: Sequence[Seen]) -> Kind:
     """The budget is gone: an answer with evidence on both sides is one all the same."""
     low, high = bracket(history, asked.goals)
     if high == asked.lowest and agreed_count(history, asked.goals, high) >= 2:
-        return Kind.MISSED_AT_ZERO_LOAD
+        return _zero_load_kind(asked, history)
     if high is None or low == 0:
         return Kind.BUDGET_SPENT
     told = binding_belief(asked, history)

@@ -110,11 +110,14 @@ def _is_timely(health: Health) -> bool:
 def chance_late(count: int) -> int:
     """Late sends that may be chance where 1 in 1,000 may be late: one in a hundred fair trials has more (Poisson).
 
-    >>> [chance_late(count) for count in (100, 1_000, 10_000)]
-    [1, 4, 18]
+    One late send alone is no sign, however few there are.
+
+    >>> [chance_late(count) for count in (6, 100, 1_000, 10_000)]
+    [1, 1, 4, 18]
     """
-    mean, late = (1 - TIMELY_RATIO) * count, 0
-    term = below = exp(-mean)
+    mean, late = (1 - TIMELY_RATIO) * count, 1
+    term = mean * exp(-mean)
+    below = exp(-mean) + term
     while below < 1 - CHANCE_RATIO:
         late += 1
         term *= mean / late

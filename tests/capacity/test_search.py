@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import cycle
+from itertools import count, cycle
 
 import pytest
 
@@ -188,6 +188,20 @@ def test_an_endpoint_whose_light_load_slows_down_twice_is_not_steady() -> None:
     verdict = next_step(Asked(LATENCY), in_order(warm, warm, shown(4, bad=0), *guards))
     assert isinstance(verdict, Verdict)
     assert verdict.kind is Kind.NOT_STEADY
+
+
+def test_an_endpoint_that_is_gone_in_mid_search_is_not_steady() -> None:
+    """Up to four users were answered well; then nobody listens any more, which is no limit of load."""
+    trials = count()
+
+    def gone_after_a_while(trial: Trial) -> Seen:
+        if next(trials) < 5:
+            return held(trial, "pass" if trial.level < 8 else "rejects")
+        return shown(trial.level, trial.purpose, ended_by="fail", bad=(0, 200), labels={"connect_refused": 200})
+
+    verdict, _, _ = searched(ASKED, gone_after_a_while)
+    assert verdict.kind is Kind.NOT_STEADY
+    assert "no answer is good any more" in verdict.reason
 
 
 TIMED_OUT = shown(4, ended_by="fail", bad=(0, 40), labels={"200": 360, "deadline_exceeded": 40})
