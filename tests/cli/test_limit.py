@@ -14,21 +14,26 @@ from jsonschema import Draft202012Validator
 from capacity.local_endpoint import Local, local_endpoint
 from tests.cli.terminal import ROOT, Told, ended, files_with, redline, run_folder, scoring_server, started
 
+TRIES = 3
 RENDERINGS = {"report.html", "report.css", "report.json", "summary.md", "junit.xml", "levels.csv", "trials.csv"}
 
 
 @pytest.fixture(scope="module")
 def local() -> Iterator[Local]:
-    with local_endpoint(["--hosting", "aks", "--instances", "3", "--service-time", "10ms", "--for", "2m"]) as endpoint:
+    with local_endpoint(["--hosting", "aks", "--instances", "3", "--service-time", "10ms", "--for", "4m"]) as endpoint:
         yield endpoint
 
 
 @pytest.fixture(scope="module")
 def found(local: Local, tmp_path_factory: pytest.TempPathFactory) -> tuple[Told, Path]:
-    """One search for the limit of an endpoint that admits 3."""
-    folder = tmp_path_factory.mktemp("found")
-    arguments = ["limit", "local", "--config", local.config, "--payload", local.payload]
-    return redline(folder, *arguments, "--max-users", "16", "--budget", "40s", "--need", "9users", "--json"), folder
+    """One search for the limit of an endpoint that admits 3. A busy machine may make no fair one, and begins anew."""
+    arguments = ["limit", "local", "--config", local.config, "--payload", local.payload, "--need", "9users", "--json"]
+    for _ in range(TRIES):
+        folder = tmp_path_factory.mktemp("found")
+        told = redline(folder, *arguments, "--max-users", "16", "--budget", "40s")
+        if told.json["verdict"] != "CLIENT_LIMITED":
+            break
+    return told, folder
 
 
 def test_the_limit_of_an_endpoint_that_admits_3_is_3(found: tuple[Told, Path]) -> None:
