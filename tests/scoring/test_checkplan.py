@@ -19,23 +19,7 @@ from scoring.tomlfile import Document
 from scoring.units import DAY, HOUR, MIN, MS, S
 
 ENDPOINT = '[endpoints.a]\nscoring_uri = "https://churn.example/score"\n'
-
-
-def mistakes(text: str, tmp_path: Path) -> list[str]:
-    """The mistakes of a redline.toml whose first two lines are an endpoint, without the file's name."""
-    file = tmp_path / "redline.toml"
-    file.write_text(ENDPOINT + text)
-    with pytest.raises(RedlineError) as caught:
-        read_settings(file)
-    return [line.removeprefix(f"{file}:") for line in caught.value.message.splitlines()]
-
-
-def test_every_key_of_the_tables_is_read(tmp_path: Path) -> None:
-    """What docs/checks.md shows arrives, in nanoseconds and ratios, files beside the file."""
-    file = tmp_path / "redline.toml"
-    file.write_text(
-        ENDPOINT
-        + """
+EVERY_KEY = """
 [endpoints.a.checks]
 enabled = false
 cron = "*/10 8-18 * * MON-FRI"
@@ -75,32 +59,47 @@ dead_man_every = "5m"
 from = 2026-03-01T10:00:00+01:00
 until = "2026-03-01T12:00:00+01:00"
 """
-    )
+EVERY_CHECK = CheckPlan(
+    enabled=False,
+    cron=Cron("*/10 8-18 * * MON-FRI", "Europe/Vienna"),
+    payloads=5,
+    deadline_ns=10 * S,
+    latency_ns=300 * MS,
+    latency_failed_ns=2 * S,
+    percentiles=(PercentileGoal("p95(10m)<300ms", 0.95, 10 * MIN, 300 * MS),),
+    max_body_bytes=100_000,
+    certificate_days=30,
+    certificate_failed_days=7,
+    negative=(),
+    fail_after=1,
+    fail_for_ns=10 * MIN,
+    degraded_after=4,
+    unknown_after=5,
+    recover_after=6,
+    flap_changes=7,
+    flap_window_ns=2 * HOUR,
+    calm_ns=20 * MIN,
+    depends_on=("b",),
+    slo_ratio=0.999,
+    slo_window_ns=7 * DAY,
+)
+
+
+def mistakes(text: str, tmp_path: Path) -> list[str]:
+    """The mistakes of a redline.toml whose first two lines are an endpoint, without the file's name."""
+    file = tmp_path / "redline.toml"
+    file.write_text(ENDPOINT + text)
+    with pytest.raises(RedlineError) as caught:
+        read_settings(file)
+    return [line.removeprefix(f"{file}:") for line in caught.value.message.splitlines()]
+
+
+def test_every_key_of_the_tables_is_read(tmp_path: Path) -> None:
+    """What docs/checks.md shows arrives, in nanoseconds and ratios, files beside the file."""
+    file = tmp_path / "redline.toml"
+    file.write_text(ENDPOINT + EVERY_KEY)
     settings = read_settings(file)
-    assert settings.checks["a"] == CheckPlan(
-        enabled=False,
-        cron=Cron("*/10 8-18 * * MON-FRI", "Europe/Vienna"),
-        payloads=5,
-        deadline_ns=10 * S,
-        latency_ns=300 * MS,
-        latency_failed_ns=2 * S,
-        percentiles=(PercentileGoal("p95(10m)<300ms", 0.95, 10 * MIN, 300 * MS),),
-        max_body_bytes=100_000,
-        certificate_days=30,
-        certificate_failed_days=7,
-        negative=(),
-        fail_after=1,
-        fail_for_ns=10 * MIN,
-        degraded_after=4,
-        unknown_after=5,
-        recover_after=6,
-        flap_changes=7,
-        flap_window_ns=2 * HOUR,
-        calm_ns=20 * MIN,
-        depends_on=("b",),
-        slo_ratio=0.999,
-        slo_window_ns=7 * DAY,
-    )
+    assert settings.checks["a"] == EVERY_CHECK
     assert settings.checks["b"] == CheckPlan()
     assert settings.alerts == AlertPlan(
         webhook_env="HOOK",

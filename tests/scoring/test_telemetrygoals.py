@@ -133,10 +133,12 @@ def test_the_deployment_of_the_endpoint_serves_for_its_metrics(tmp_path: Path) -
 
 @given(st.text(st.characters(codec="utf-8"), max_size=60))
 def test_any_text_is_a_goal_or_a_mistake(text: str) -> None:
-    """Nothing but RedlineError comes out of the parsers."""
+    """Nothing but RedlineError comes out of the parsers; a goal reads as itself again."""
     for parse in (parse_telemetry_goal, parse_metric_goal):
+        goal = None
         with contextlib.suppress(RedlineError):
-            parse(text)
+            goal = parse(text)
+        assert goal is None or parse(goal.text) == goal
 
 
 @given(st.integers(1, 1440), st.integers(0, 9999))
