@@ -106,8 +106,8 @@ def _limit(goal: Goal, levels: dict[int, Evidence], kind: Kind, asked: Asked, to
     low: int
     high: int | None
     if told is not None:
-        level, low, high = min(told.told(asked.careful), asked.max_level), told.level(SIDE), told.level(1.0 - SIDE)
-        low = int(low * asked.low_margin)
+        level, low, high = min(told.told(), asked.max_level), told.level(SIDE), told.level(1.0 - SIDE)
+        low, high = int(low * asked.low_margin), int(high * asked.high_margin)
     else:
         level = most_likely_level(levels, goal.allowed_ratio)
         low, high = interval(levels, goal.allowed_ratio)

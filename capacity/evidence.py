@@ -18,12 +18,13 @@ from capacity.summary import Evidence, Seen
 from capacity.watch import EVIDENCE
 
 STEADY_BAND = 1.25
-PLAIN, OVERRULED_Z = 1.5, 4.0
+PLAIN, BETTER, OVERRULED_Z = 1.5, 4.0, 4.0
 MOVED, MOVED_FLOOR_S, MOVED_Z = 0.15, 0.002, 3.0
 NEIGHBOURS = 1.3
 PRIOR_SLICES, FEW, PRIOR_TRIALS = 2.0, 2.4, 3.0
 OPEN_HINTS, HINT_RATIO = ("rise", "halve"), 0.8
 WARM_UP, PAUSE, REFINE, CONFIRM, GUARD, RECOVER = "warm-up", "pause", "refine", "confirm", "guard", "recover"
+ABOVE = "above"
 
 
 class State(StrEnum):
@@ -139,11 +140,27 @@ def _state(trials: list[Seen], goals: Sequence[Goal]) -> State:
 def current_trials(history: Sequence[Seen], goals: Sequence[Goal]) -> list[Seen]:
     """The evidence without what a later trial has plainly overruled: an endpoint that changed is judged as it is."""
     trials = evidence_trials(history)
-    return [
+    kept = [
         trial
         for i, trial in enumerate(trials)
         if not any(_overrules(later, trial, j, goal) for later in trials[i + 1 :] for j, goal in enumerate(goals))
     ]
+    outgrown = {trial.number for i in range(len(goals)) for trial in _outgrown(trials, i, goals[i])}
+    return [trial for trial in kept if trial.number not in outgrown]
+
+
+def _outgrown(trials: Sequence[Seen], i: int, goal: Goal) -> list[Seen]:
+    """The trials that missed the goal before the endpoint grew: it has grown where a later trial, with as many users or
+    more, is plainly better, and what failed before that, with as many users or more, says nothing of what it is now."""
+    for k in range(len(trials) - 1, 0, -1):
+        weaker = [old.level for old in trials[:k] if _is_better(trials[k], old, i)]
+        if weaker:
+            return [
+                old
+                for old in trials[:k]
+                if old.level >= min(weaker) and old.evidence[i].bad > goal.allowed_ratio * old.evidence[i].total
+            ]
+    return []
 
 
 def _overrules(later: Seen, trial: Seen, i: int, goal: Goal) -> bool:
@@ -155,12 +172,22 @@ def _overrules(later: Seen, trial: Seen, i: int, goal: Goal) -> bool:
     was, now = old.bad / old.total, new.bad / new.total
     got_better = was > PLAIN * goal.allowed_ratio and now < goal.allowed_ratio and later.level >= trial.level
     got_worse = now > PLAIN * goal.allowed_ratio and was < goal.allowed_ratio and later.level <= trial.level
-    if not got_better and not got_worse:
+    return (got_better or got_worse) and _differ(old, new)
+
+
+def _is_better(later: Seen, trial: Seen, i: int) -> bool:
+    """With as many users or more, beyond chance."""
+    old, new = trial.evidence[i], later.evidence[i]
+    if later.level < trial.level or not old.total or not new.total or trial.level == 0:
         return False
+    return old.bad * new.total > BETTER * new.bad * old.total and _differ(old, new)
+
+
+def _differ(old: Evidence, new: Evidence) -> bool:
     pooled = (old.bad + new.bad) / (old.total + new.total)
     dispersion = max(old.dispersion, new.dispersion, float(max(old.bad, new.bad)) if min(old.bad, new.bad) else 1.0)
     variance = pooled * (1 - pooled) * dispersion * (1 / old.total + 1 / new.total)
-    return abs(was - now) > OVERRULED_Z * sqrt(variance)
+    return abs(old.bad / old.total - new.bad / new.total) > OVERRULED_Z * sqrt(variance)
 
 
 def at_level(trials: Sequence[Seen], level: int) -> list[Seen]:

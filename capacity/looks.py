@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from capacity.carried import Carried
 from capacity.evidence import CONFIRM, REFINE, at_level, current_trials, evidence_trials, pooled_by_level
-from capacity.goals import Goal, GoalKind
+from capacity.goals import Goal, GoalKind, latency_goals
 from capacity.summary import Seen
 from capacity.threshold import SIDE, Belief, belief, log_factor
 from capacity.trial import Asked, harm, spent_s
@@ -19,6 +20,7 @@ LOOKS_S, OPEN_LOOKS_S = (50.0, 350.0), (200.0, 300.0)
 """How long to look closely in all: usually, and where the answer is still wide."""
 LOOKS_UNTIL = 0.8
 """Of the time budget."""
+STALL_S = 1.0
 UNCHANGED_S = 40.0
 """What has changed while it was looked at, is looked at for so long again."""
 LOW, HIGH, FAR = 0.25, 0.75, 0.95
@@ -38,6 +40,11 @@ def binding_belief(asked: Asked, history: Sequence[Seen]) -> Belief | None:
 
 def goal_belief(asked: Asked, history: Sequence[Seen], i: int) -> Belief | None:
     """What is known of the limit of one goal; None without a level that speaks against it."""
+    told = _belief(asked, history, i)
+    return None if told is None else replace(told, careful=asked.careful(asked.goals[i]))
+
+
+def _belief(asked: Asked, history: Sequence[Seen], i: int) -> Belief | None:
     goal = asked.goals[i]
     levels = {level: items[i] for level, items in pooled_by_level(history, asked.goals).items()}
     if not any(log_factor(item, goal.allowed_ratio) < 0 for item in levels.values()):
@@ -108,6 +115,7 @@ def _is_enough(asked: Asked, history: Sequence[Seen], looks: Sequence[Seen], tol
     width_ratio = (high - low) / middle
     is_cliff = is_known(told) and harm(history) > 0
     few = sum(trial.purpose == REFINE for trial in looks) < LEAST_LOOKS or not _is_unchanged(asked, history)
+    few = few or sum(trial.measured_s for trial in looks) < _least_looks_s(asked)
     if (is_cliff or not few) and (is_known(told) or width_ratio <= NARROW):
         return True
     since_s = spent_s(history) - (looks[0].started_s if looks else spent_s(history))
@@ -115,6 +123,7 @@ def _is_enough(asked: Asked, history: Sequence[Seen], looks: Sequence[Seen], tol
     if sent > LOOKS_SENT and width_ratio <= WIDE and not (few and not is_cliff) and not asked.per_second:
         return True
     usual_s, long_s = OPEN_LOOKS_S if asked.per_second else LOOKS_S
+    usual_s = max(usual_s, _least_looks_s(asked))
     return (
         len(looks) >= MAX_LOOKS
         or since_s > min(long_s if width_ratio > WIDE else usual_s, 0.7 * asked.budget_s)
@@ -133,6 +142,11 @@ def _is_unchanged(asked: Asked, history: Sequence[Seen]) -> bool:
         if trial.purpose in (REFINE, CONFIRM) and trial.number > max(overruled, default=0)
     ]
     return not overruled or sum(since) >= UNCHANGED_S
+
+
+def _least_looks_s(asked: Asked) -> float:
+    """Long enough for stalls of STALL_S that are rare and yet matter to a percentile to come up several times."""
+    return max((STALL_S / goal.allowed_ratio for goal in latency_goals(asked.goals)), default=0.0)
 
 
 def is_known(told: Belief) -> bool:

@@ -14,6 +14,7 @@ from math import ceil
 
 from capacity.conclusion import conclude
 from capacity.evidence import (
+    ABOVE,
     CONFIRM,
     GUARD,
     PAUSE,
@@ -58,7 +59,7 @@ OFTEN_UNFAIR, OFTEN_UNFAIR_RATIO = 5, 0.25
 UNFAIR_PAUSE_S = 1.5
 REST_S, REST_RATIO, REST_MAX_S, MAX_RESTS = 1.0, 3.0, 15.0, 6
 TIMED_OUT_RATIO, SLOW_RATIO = 0.01, 1.5
-ABOVE, LOOK_ABOVE = 1.15, 1.18
+WELL_ABOVE, TRIED_ABOVE = 1.15, 1.18
 """Something must fail from here on, in units of the limit, and there it is tried."""
 CLOSE_RATIO = 0.10
 CHANGES_ALLOWED = 1
@@ -182,7 +183,7 @@ def _settle(asked: Asked, history: Sequence[Seen], high: int) -> Step:
         return trial_of(asked, history, closer, REFINE)
     if not by_rejections and spent_s(history) < _settled_s(asked):
         return Pause(_settled_s(asked) - spent_s(history))
-    limit = min(max(told.told(asked.careful), asked.lowest), asked.max_level)
+    limit = min(max(told.told(), asked.lowest), asked.max_level)
     if not _was_held(history, limit):
         return trial_of(asked, history, limit, CONFIRM)
     return _look_above(asked, history, limit)
@@ -198,13 +199,13 @@ def _was_guarded(asked: Asked, history: Sequence[Seen]) -> bool:
 
 
 def _look_above(asked: Asked, history: Sequence[Seen], limit: int) -> Step:
-    above = min(ceil(LOOK_ABOVE * limit), asked.max_level)
+    above = min(ceil(TRIED_ABOVE * limit), asked.max_level)
     known = states(history, asked.goals)
-    if any(level >= min(ABOVE * limit, above) and state is State.FAIL for level, state in known.items()):
+    if any(level >= min(WELL_ABOVE * limit, above) and state is State.FAIL for level, state in known.items()):
         return _guarded(asked, history, Kind.FOUND)
     if above in known:
         return conclude(asked, history, Kind.AT_LEAST)
-    return trial_of(asked, history, above, "above")
+    return trial_of(asked, history, above, ABOVE)
 
 
 def _guarded(asked: Asked, history: Sequence[Seen], kind: Kind) -> Step:

@@ -23,15 +23,15 @@ from capacity.summary import Evidence
 
 DOUBT = 7.0
 SIDE = 0.025
-CAREFUL, OPEN_CAREFUL = 0.5, 0.3
-"""The quantile that is told as the limit: too high a limit does more harm than one too low, and a queue of arrivals
-shows its worst late."""
+CAREFUL, SLOW_CAREFUL, OPEN_CAREFUL = 0.5, 0.3, 0.2
+"""The quantile that is told as the limit: of rejections, of latency, and in an open loop. Too high a limit does more harm
+than one too low, and a queue shows its worst late, one of arrivals latest of all."""
 TOO_HIGH, RISK = 1.05, 0.1
 _ZERO_LOAD_PRIOR = 0.01
 SPAN = 1.6
 """The second look is at thresholds within this factor of the first guess, the third at those that TAIL leaves."""
 TAIL = 1e-4
-NEAR = 0.25
+NEAR = 0.5
 """At this distance in ln x a level counts half."""
 BEYOND = 1.5
 """So many times the lowest level that speaks against the goal, the rise saturates in ways that no formula fits."""
@@ -53,6 +53,7 @@ class Belief:
 
     thresholds: Array
     mass: Array
+    careful: float = CAREFUL
 
     def quantile(self, q: float) -> float:
         """The smallest threshold with at least q of the probability at or below it."""
@@ -62,16 +63,16 @@ class Belief:
     def capped(self, most: float) -> Belief:
         """The same, with nothing above `most`."""
         inside = self.thresholds <= max(most, float(self.thresholds[0]))
-        return Belief(self.thresholds[inside], self.mass[inside] / self.mass[inside].sum())
+        return Belief(self.thresholds[inside], self.mass[inside] / self.mass[inside].sum(), self.careful)
 
     def level(self, q: float) -> int:
         """The largest whole level at or below that threshold."""
         return int(self.quantile(q) + 1e-9)
 
-    def told(self, careful: float) -> int:
+    def told(self) -> int:
         """The level to name as the limit: at the quantile `careful`, or lower where that is needed for a chance of at
         most RISK that the true one lies more than TOO_HIGH below it."""
-        level = self.level(careful)
+        level = self.level(self.careful)
         for _ in range(1000):
             if float(self.mass[self.thresholds < math.ceil(level / TOO_HIGH)].sum()) <= RISK or level <= 1:
                 break

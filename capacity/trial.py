@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import ceil, log
 
 from capacity.evidence import (
+    ABOVE,
     CONFIRM,
     GUARD,
     PAUSE,
@@ -19,9 +20,9 @@ from capacity.evidence import (
     rejection_ratio,
     share_of_goal,
 )
-from capacity.goals import Goal
+from capacity.goals import Goal, GoalKind
 from capacity.summary import Seen
-from capacity.threshold import CAREFUL, OPEN_CAREFUL
+from capacity.threshold import CAREFUL, OPEN_CAREFUL, SLOW_CAREFUL
 from capacity.watch import Rule
 
 WARM_UP_PART_S = 2.5
@@ -30,9 +31,10 @@ OPEN_CLOSE = 0.05
 OPEN_TRANSIENT_S, OPEN_FILL, FILL = 1.0, 0.3, 0.15
 """A queue fills in this time, and for a close look in this share of its length."""
 PATIENT_S = 8.0
-WORTH, OPEN_WORTH, OPEN_LOW_MARGIN = 0.8, 0.3, 0.985
+WORTH, OPEN_WORTH = 0.6, 0.3
+OPEN_LOW_MARGIN, OPEN_HIGH_MARGIN = 0.975, 1.01
 EVENTS = 15
-LOOK_S, OPEN_LOOK_S = (5.0, 20.0), (25.0, 60.0)
+LOOK_S, OPEN_LOOK_S = (5.0, 30.0), (25.0, 60.0)
 OPEN_LOOK_SERVICES = 250
 """Independent bad answers that a close look is to see at the goal, and its shortest and longest time;
 in an open loop also so many service times, since a queue forgets in its own time."""
@@ -72,9 +74,15 @@ class Asked:
         return OPEN_LOW_MARGIN if self.per_second else 1.0
 
     @property
-    def careful(self) -> float:
-        """The quantile of what is believed that is told as the limit."""
-        return OPEN_CAREFUL if self.per_second else CAREFUL
+    def high_margin(self) -> float:
+        """By this factor the high end is raised, for the same reason."""
+        return OPEN_HIGH_MARGIN if self.per_second else 1.0
+
+    def careful(self, goal: Goal) -> float:
+        """The quantile of what is believed that is told as the limit of the goal."""
+        if self.per_second:
+            return OPEN_CAREFUL
+        return SLOW_CAREFUL if goal.kind is GoalKind.LATENCY else CAREFUL
 
     def in_flight(self, level: int, service_s: float) -> float:
         """How many requests are inside at once while nothing waits."""
@@ -119,7 +127,7 @@ _TIMES = {
     "grow": _Times(0.6, 3, 4, 20, 3),
     "bisect": _Times(1.0, 6, 8, 30, 1.5),
     "agree": _Times(1.5, 8, 10, 40, 1.5),
-    "above": _Times(1.0, 6, 8, 30, 1.5),
+    ABOVE: _Times(1.0, 6, 8, 30, 1.5),
     "rise": _Times(0.6, 3, 4, 20, 0),
     "halve": _Times(2.0, 10, 10, 30, 0),
     REFINE: _Times(3.0, 20, 20, 20, 1.5),
@@ -138,7 +146,7 @@ def trial_of(asked: Asked, history: Sequence[Seen], level: int, purpose: str) ->
     ramp_s, transient_s = _transient(asked, times, level, service_s)
     min_s = max(times.min_s, times.min_services * service_s)
     max_s = min(max(times.max_s, times.max_services * service_s), _LONGEST_S, left_s)
-    if purpose == REFINE or (purpose == CONFIRM and asked.per_second):
+    if purpose == REFINE or (purpose in (CONFIRM, ABOVE) and asked.per_second):
         min_s = max_s = min(look_s(asked, history, level), left_s)
         transient_s = max(transient_s, (OPEN_FILL if asked.per_second else FILL) * max_s)
     transient_s = min(transient_s, left_s / 2)
