@@ -18,7 +18,9 @@ from capacity.summary import Evidence, Seen
 from capacity.watch import EVIDENCE
 
 STEADY_BAND = 1.25
-PLAIN, BETTER, OVERRULED_Z = 1.5, 4.0, 4.0
+PLAIN, OVERRULED_Z = 1.5, 4.0
+BETTER = 4.0
+"""Fewer bad answers by this factor, under as many users or more: an endpoint that has grown."""
 MOVED, MOVED_FLOOR_S, MOVED_Z = 0.15, 0.002, 3.0
 NEIGHBOURS = 1.3
 PRIOR_SLICES, FEW, PRIOR_TRIALS = 2.0, 2.4, 3.0
@@ -150,8 +152,8 @@ def current_trials(history: Sequence[Seen], goals: Sequence[Goal]) -> list[Seen]
 
 
 def _outgrown(trials: Sequence[Seen], i: int, goal: Goal) -> list[Seen]:
-    """The trials that missed the goal before the endpoint grew: it has grown where a later trial, with as many users or
-    more, is plainly better, and what failed before that, with as many users or more, says nothing of what it is now."""
+    """The trials that missed the goal before the endpoint grew. It has grown where a later trial, with as many users or
+    more, is plainly better than an earlier one; what failed until then, at that level or above, is of the past."""
     for k in range(len(trials) - 1, 0, -1):
         weaker = [old.level for old in trials[:k] if _is_better(trials[k], old, i)]
         if weaker:
@@ -164,8 +166,7 @@ def _outgrown(trials: Sequence[Seen], i: int, goal: Goal) -> list[Seen]:
 
 
 def _overrules(later: Seen, trial: Seen, i: int, goal: Goal) -> bool:
-    """One fails where the other, with as many users or more, holds, and chance does not explain the difference: not
-    even if all bad answers of a trial were one cluster, where both have some."""
+    """One fails where the other, with as many users or more, holds, and chance does not explain the difference."""
     old, new = trial.evidence[i], later.evidence[i]
     if not old.total or not new.total or trial.level == 0:
         return False
@@ -184,6 +185,7 @@ def _is_better(later: Seen, trial: Seen, i: int) -> bool:
 
 
 def _differ(old: Evidence, new: Evidence) -> bool:
+    """Chance does not explain it: not even if all bad answers of a trial were one cluster, where both have some."""
     pooled = (old.bad + new.bad) / (old.total + new.total)
     dispersion = max(old.dispersion, new.dispersion, float(max(old.bad, new.bad)) if min(old.bad, new.bad) else 1.0)
     variance = pooled * (1 - pooled) * dispersion * (1 / old.total + 1 / new.total)

@@ -14,6 +14,8 @@ from capacity.trial import Asked, harm, spent_s
 
 NARROW, WIDE, KNOWN = 0.08, 0.15, 0.9
 """Widths of the 95 % interval, as shares of the limit, and the probability that makes one level known."""
+COSTLY = 0.04
+"""Of the limit: so much is not given away to caution while there is time to look."""
 LEAST_LOOKS, MAX_LOOKS, LOOKS_SENT = 4, 40, 5000
 """Fewer close looks cannot show how long the endpoint remembers."""
 LOOKS_S, OPEN_LOOKS_S = (50.0, 350.0), (200.0, 300.0)
@@ -21,6 +23,8 @@ LOOKS_S, OPEN_LOOKS_S = (50.0, 350.0), (200.0, 300.0)
 LOOKS_UNTIL = 0.8
 """Of the time budget."""
 STALL_S = 1.0
+"""Close looks last for this over what a latency goal allows, in all: stalls that are rare and yet matter to it come up
+several times."""
 UNCHANGED_S = 40.0
 """What has changed while it was looked at, is looked at for so long again."""
 LOW, HIGH, FAR = 0.25, 0.75, 0.95
@@ -113,20 +117,21 @@ def _few_rejections_allowed(asked: Asked, history: Sequence[Seen]) -> bool:
 def _is_enough(asked: Asked, history: Sequence[Seen], looks: Sequence[Seen], told: Belief) -> bool:
     low, middle, high = (told.quantile(q) for q in (SIDE, 0.5, 1 - SIDE))
     width_ratio = (high - low) / middle
+    is_wide = width_ratio > WIDE or (_costs_users(told) and not asked.per_second)
     is_cliff = is_known(told) and harm(history) > 0
     few = sum(trial.purpose == REFINE for trial in looks) < LEAST_LOOKS or not _is_unchanged(asked, history)
     few = few or sum(trial.measured_s for trial in looks) < _least_looks_s(asked)
-    if (is_cliff or not few) and (is_known(told) or width_ratio <= NARROW):
+    if (is_cliff or not few) and (is_known(told) or (width_ratio <= NARROW and not is_wide)):
         return True
     since_s = spent_s(history) - (looks[0].started_s if looks else spent_s(history))
     sent = sum(trial.attempt_count for trial in looks)
-    if sent > LOOKS_SENT and width_ratio <= WIDE and not (few and not is_cliff) and not asked.per_second:
+    if sent > LOOKS_SENT and not is_wide and not (few and not is_cliff) and not asked.per_second:
         return True
     usual_s, long_s = OPEN_LOOKS_S if asked.per_second else LOOKS_S
     usual_s = max(usual_s, _least_looks_s(asked))
     return (
         len(looks) >= MAX_LOOKS
-        or since_s > min(long_s if width_ratio > WIDE else usual_s, 0.7 * asked.budget_s)
+        or since_s > min(long_s if is_wide else usual_s, 0.7 * asked.budget_s)
         or spent_s(history) > LOOKS_UNTIL * asked.budget_s
         or harm(history) > HARM_SHARE * asked.harm_budget
     )
@@ -144,8 +149,14 @@ def _is_unchanged(asked: Asked, history: Sequence[Seen]) -> bool:
     return not overruled or sum(since) >= UNCHANGED_S
 
 
+def _costs_users(told: Belief) -> bool:
+    """Caution names a limit well below the middle of what is believed: at few users, one is a lot."""
+    middle = told.level(0.5)
+    return middle - told.told() > COSTLY * middle
+
+
 def _least_looks_s(asked: Asked) -> float:
-    """Long enough for stalls of STALL_S that are rare and yet matter to a percentile to come up several times."""
+    """How long the close looks last at least, in all: 20 s for p95, 100 s for p99."""
     return max((STALL_S / goal.allowed_ratio for goal in latency_goals(asked.goals)), default=0.0)
 
 

@@ -24,8 +24,8 @@ from capacity.summary import Evidence
 DOUBT = 7.0
 SIDE = 0.025
 CAREFUL, SLOW_CAREFUL, OPEN_CAREFUL = 0.5, 0.3, 0.2
-"""The quantile that is told as the limit: of rejections, of latency, and in an open loop. Too high a limit does more harm
-than one too low, and a queue shows its worst late, one of arrivals latest of all."""
+"""The quantile that is told as the limit: of rejections, of latency, and in an open loop. Too high a limit does more
+harm than one too low, and a queue shows its worst late, one of arrivals latest of all."""
 TOO_HIGH, RISK = 1.05, 0.1
 _ZERO_LOAD_PRIOR = 0.01
 SPAN = 1.6
