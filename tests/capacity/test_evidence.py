@@ -259,6 +259,25 @@ def test_trials_that_differ_more_than_their_clusters_explain_are_worth_less() ->
 
 
 @pytest.mark.parametrize(
+    ("later", "kept"),
+    [
+        # 46 users are served well where 45 were served badly: 63, which failed before that, may hold by now
+        ([shown(46, total=4700)], [45, 46]),
+        # so may 44, but it says nothing of 45
+        ([shown(44, total=4700)], [63, 45, 44]),
+        # 67 failed after that, and stands
+        ([shown(46, total=4700), shown(67, ended_by="fail", bad=300)], [45, 46, 67]),
+        # a little better is no growth
+        ([shown(46, bad=15)], [63, 45, 46]),
+    ],
+)
+def test_what_failed_before_an_endpoint_grew_is_of_the_past(later: list[Seen], kept: list[int]) -> None:
+    """63 users failed, 45 were just within the goal; then replicas were added."""
+    history = in_order(shown(63, ended_by="fail", bad=100, total=109), shown(45, bad=40, ended_by="max_s"), *later)
+    assert [trial.level for trial in current_trials(history, (parse_goal("p95<=300ms"),))] == kept
+
+
+@pytest.mark.parametrize(
     ("goals", "ratio"),
     [
         ((REJECTED, ERRORS), 0.001),

@@ -5,8 +5,13 @@ from __future__ import annotations
 import pytest
 
 from bench.limits.endpoint import Endpoint, Service
+from capacity.evidence import ABOVE
+from capacity.goals import parse_goal
 from capacity.offline import find_limit
+from capacity.trial import Asked, trial_of
+from capacity.unit import PER_SECOND
 from capacity.verdict import Kind, RateVerdict
+from tests.capacity.histories import shown
 
 
 def searched(service: Service, *goals: str, **settings: float) -> tuple[RateVerdict, Endpoint]:
@@ -27,6 +32,22 @@ def test_a_rate_that_a_quota_allows_is_found() -> None:
     assert limit.high is not None
     assert limit.high >= 59
     assert endpoint.rejected_count <= 300
+
+
+@pytest.mark.parametrize("seed", [6, 22])
+def test_saved_up_tokens_do_not_let_a_higher_rate_pass(seed: int) -> None:
+    """A quota of 150/s lets 190/s through for two seconds: something well above the limit must fail for longer."""
+    endpoint = Endpoint(Service(servers=50, quota_rps=150.0), seed, open_loop=True)
+    limit = find_limit(endpoint, ["rejected<=1%"], mode="open", max_level=2000, seed=seed).binding
+    assert limit is not None
+    assert limit.level == pytest.approx(150.6, rel=0.05)
+
+
+@pytest.mark.parametrize(("per_second", "least_s"), [(PER_SECOND, 25.0), (0, 1.0)])
+def test_something_well_above_a_rate_is_tried_for_as_long_as_a_close_look(per_second: int, least_s: float) -> None:
+    """A user too many shows within a service time; a rate too high only when what was saved up is gone."""
+    asked = Asked((parse_goal("p95<=200ms"),), max_level=50_000, per_second=per_second)
+    assert trial_of(asked, (shown(100, total=4000),), 120, ABOVE).rule.min_s >= least_s
 
 
 def test_a_queue_is_found_by_what_arrivals_wait() -> None:
