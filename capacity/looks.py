@@ -6,7 +6,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from capacity.carried import Carried
-from capacity.evidence import CONFIRM, REFINE, at_level, current_trials, evidence_trials, pooled_by_level
+from capacity.evidence import (
+    CONFIRM,
+    REFINE,
+    at_level,
+    changes,
+    current_trials,
+    evidence_trials,
+    pooled_by_level,
+)
 from capacity.goals import Goal, GoalKind, latency_goals
 from capacity.summary import Seen
 from capacity.threshold import SIDE, Belief, belief, log_factor
@@ -17,7 +25,7 @@ NARROW, WIDE, KNOWN = 0.08, 0.15, 0.9
 COSTLY = 0.04
 """Of the limit: so much is not given away to caution while there is time to look."""
 LEAST_LOOKS, MAX_LOOKS, LOOKS_SENT = 4, 40, 5000
-"""Fewer close looks cannot show how long the endpoint remembers."""
+"""Fewer close looks, at the endpoint as it is, cannot show how long it remembers."""
 LOOKS_S, OPEN_LOOKS_S = (50.0, 350.0), (200.0, 300.0)
 """How long to look closely in all: usually, and where the answer is still wide."""
 LOOKS_UNTIL = 0.8
@@ -99,7 +107,8 @@ def next_look(asked: Asked, history: Sequence[Seen], told: Belief) -> int | None
 
     Of the levels around the middle of what is believed, the one that has been looked at least.
     """
-    looks = [trial for trial in history if trial.purpose in (REFINE, CONFIRM)]
+    since = max(changes(history), default=0)
+    looks = [trial for trial in history if trial.purpose in (REFINE, CONFIRM) and trial.number > since]
     if _is_enough(asked, history, looks, told):
         return None
     is_far = _few_rejections_allowed(asked, history) and not asked.per_second

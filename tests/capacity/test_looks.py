@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bench.limits.endpoint import Endpoint, Service
-from capacity.evidence import REFINE
+from capacity.evidence import GUARD, REFINE, WARM_UP
 from capacity.goals import parse_goal
 from capacity.looks import binding_belief, next_look
 from capacity.offline import find_limit
@@ -61,6 +61,16 @@ def test_a_user_of_eleven_is_not_given_away_while_there_is_time() -> None:
     sure, unsure = (in_order(*looks(6.0, share, 0.07, 11, 11, 12, 12)) for share in (0.045, 0.047))
     assert has_enough("p95<=200ms", sure)
     assert not has_enough("p95<=200ms", unsure)
+
+
+@pytest.mark.parametrize(("slower", "enough"), [(1.0, True), (1.4, False)])
+def test_looks_at_what_an_endpoint_was_do_not_count(slower: float, enough: bool) -> None:
+    """Four close looks, a light load, two more: enough, unless the light load showed that all has become slower."""
+    warm = shown(1, WARM_UP, total=100, latency_s=0.05)
+    guard = shown(1, GUARD, total=100, latency_s=0.05 * slower)
+    before = looks(10.0, 0.0001, 0.2, 96, 96, 102, 102)
+    after = looks(10.0, 0.0001, 0.2, 96, 102)
+    assert has_enough("p95<=200ms", in_order(warm, *before, guard, *after)) == enough
 
 
 @pytest.mark.parametrize("seed", [6, 17])
