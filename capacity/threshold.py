@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,12 +104,20 @@ def belief(
     gradual rise has the slopes of latency."""
     lowest, highest = min(levels), max(levels)
     levels = {n: Evidence(i.bad, i.total, i.dispersion / worth) for n, i in levels.items()}
-    rough = _fit(levels, allowed_ratio, is_gradual, None, (max(lowest / 4, 0.5), 2.0 * highest))
+    rough = _fit(levels, allowed_ratio, is_gradual, None, _coarse(levels, max(lowest / 4, 0.5), 2.0 * highest))
     near = rough.quantile(0.5)
-    closer = _fit(levels, allowed_ratio, is_gradual, near, (near / SPAN, near * SPAN))
-    return _fit(
-        levels, allowed_ratio, is_gradual, near, (closer.quantile(TAIL) / 1.01, closer.quantile(1.0 - TAIL) * 1.01)
-    )
+    closer = _fit(levels, allowed_ratio, is_gradual, near, _coarse(levels, near / SPAN, near * SPAN))
+    fine = np.geomspace(closer.quantile(TAIL) / 1.01, closer.quantile(1.0 - TAIL) * 1.01, _THRESHOLDS)
+    return _fit(levels, allowed_ratio, is_gradual, near, fine)
+
+
+def _coarse(levels: Mapping[int, Evidence], low: float, high: float) -> Array:
+    """Thresholds over a wide span, at least one of them between any two levels that are neighbours: where none lies
+    between, none explains both."""
+    steps = np.geomspace(low, high, _THRESHOLDS)
+    pairs = [(a, b) for a, b in pairwise(sorted(levels)) if low < a and b < high and a > 0]
+    missed = [math.sqrt(a * b) for a, b in pairs if np.searchsorted(steps, a) == np.searchsorted(steps, b)]
+    return np.sort(np.concatenate((steps, np.array(missed, dtype=np.float64))))
 
 
 def _fit(
@@ -116,15 +125,16 @@ def _fit(
     allowed_ratio: float,
     is_gradual: bool,
     near: float | None,
-    span: tuple[float, float],
+    thresholds: Array,
 ) -> Belief:
-    """The posterior over thresholds in `span`; with `near` a first guess, levels far from it count for less."""
+    """The posterior over the thresholds; with `near` a first guess, levels far from it count for less."""
     against = _against(levels, allowed_ratio)
-    thresholds = np.geomspace(*span, _THRESHOLDS)
     x = np.log(thresholds)[:, None, None]
     slope, floor = _SLOPES[None, :, None], _FLOORS[None, None, :] * allowed_ratio
     at_goal = np.log((allowed_ratio - floor) / (1.0 - allowed_ratio))
-    log_mass = np.zeros((_THRESHOLDS, len(_SLOPES), len(_FLOORS))) + (_GRADUAL[None, :, None] if is_gradual else 0.0)
+    log_mass = np.zeros((len(thresholds), len(_SLOPES), len(_FLOORS))) + (
+        _GRADUAL[None, :, None] if is_gradual else 0.0
+    )
     for level, item in levels.items():
         if not item.total or level > BEYOND * against:
             log_mass = log_mass + np.where(x >= math.log(level), log_factor(item, allowed_ratio), 0.0)

@@ -60,6 +60,15 @@ def test_how_far_beyond_the_goal_a_level_lies_does_not_matter() -> None:
     assert little.level(0.025) == much.level(0.025) == little.level(0.975) == much.level(0.975) == 8
 
 
+@pytest.mark.parametrize("is_gradual", [True, False])
+@pytest.mark.parametrize("last", [235, 239, 240])
+def test_a_limit_between_neighbours_far_up_is_not_overlooked(last: int, is_gradual: bool) -> None:
+    """2 of 20,000 are bad with 240 users, 4,000 with 241, and nothing between 1 and 500 is nearer than half a user."""
+    clean = dict.fromkeys((1, 2, 4, 8, 16, 32, 48, 72, 108, 162, 202, 222, 232), Evidence(0, 300))
+    levels = {**clean, 243: Evidence(100, 200), last: Evidence(2, 20_000), last + 1: Evidence(4_000, 20_000)}
+    assert belief(levels, 0.05, 0.6, is_gradual=is_gradual).level(0.5) == last
+
+
 def test_a_gentle_rise_is_read_from_both_sides() -> None:
     """2 %, 4 %, 6 % and 8 % at 18, 20, 22 and 24 users: 5 % lie at 21."""
     levels = {n: Evidence(round(ratio * 4000), 4000) for n, ratio in ((18, 0.02), (20, 0.04), (22, 0.06), (24, 0.08))}
